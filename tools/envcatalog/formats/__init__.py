@@ -1,0 +1,1 @@
+"""Other people's file formats. Pure: bytes and streams in, values out."""

@@ -1,0 +1,25 @@
+"""One difference between two environments, as data; rendered elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ChangeKind = Literal["added", "removed", "upgraded", "downgraded", "changed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A changed value.
+
+    Attributes:
+        path: ``python.packages.pandas``, ``variables.OMP_NUM_THREADS``, ``base`` ...
+        before, after: None where there is none.
+        direct: asked for in the definition, not only a consequence of it (packages only).
+    """
+
+    path: str
+    kind: ChangeKind
+    before: str | None
+    after: str | None
+    direct: bool = True

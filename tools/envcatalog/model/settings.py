@@ -1,0 +1,56 @@
+"""`catalog/catalog.yaml`: what holds for all environments of a catalog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageIndex:
+    """A Python package index beside the default one, and the only packages that may come from it.
+
+    Attributes:
+        url: Simple repository API root (PEP 503/691), or a ``file:`` URL or folder of wheels.
+        packages: normalised names or ``prefix-*`` patterns; these come from here and from nowhere else.
+    """
+
+    name: str
+    url: str
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebianMirror:
+    """One Debian archive.
+
+    Attributes:
+        url: the archive's root, which holds ``dists/`` and ``pool/``.
+        suites: patterns with ``{suite}``, e.g. ``{suite}``, ``{suite}-updates``, ``{suite}-security``;
+            empty for an archive that is only asked for files that other mirrors no longer have.
+    """
+
+    name: str
+    url: str
+    suites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The catalog's settings; every one has a default, so an empty file is valid.
+
+    Attributes:
+        registry: ``oci:DIR`` or ``HOST[:PORT]/PREFIX``; None when only the command line says.
+        aliases: in order of promotion, lowest first.
+        indexes: beside the machine's default index.
+        mirrors: Debian archives; empty means the machine's own apt configuration.
+        keyring: OpenPGP keyring file for Release files; None means the machine's.
+        layers: budget of layers an image may add to its base.
+    """
+
+    registry: str | None = None
+    aliases: tuple[str, ...] = ()
+    indexes: tuple[PackageIndex, ...] = ()
+    mirrors: tuple[DebianMirror, ...] = ()
+    keyring: str | None = None
+    layers: int = 40
+    reserved: tuple[str, ...] = field(default=("curated-",))
