@@ -1,0 +1,229 @@
+"""`lock.json`: canonical bytes and a strict reader.
+
+A lock may come from a stranger's pull request. What passes here is safe to use as a file name, as a path
+below an archive's root and as part of a URL; `lock/fetch.py` relies on that, so no rule here may be loosened
+without looking there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from envcatalog.lock.fields import Block, LockError
+from envcatalog.model.digest import Json, sha256_digest
+from envcatalog.model.environment import PLATFORMS
+from envcatalog.model.errors import Refusal
+from envcatalog.model.lock import (
+    LOCK_FORMAT,
+    Bytecode,
+    Deb,
+    Lock,
+    LockedEnvironment,
+    LockedImage,
+    PlatformLock,
+    Wheel,
+)
+from envcatalog.model.names import is_name
+
+MAX_BYTES = 8 * 1024 * 1024
+
+
+def dump_lock(lock: Lock) -> bytes:
+    """The file's canonical bytes: sorted keys and entries, indent 1, a final newline."""
+    value: Json = {
+        "format": LOCK_FORMAT,
+        "definition": lock.definition,
+        "base": _base_value(lock.base),
+        "bytecode": _bytecode_value(lock.bytecode),
+        "platforms": {
+            item.platform: {
+                "debs": [_deb_value(deb) for deb in sorted(item.debs, key=lambda deb: deb.name)],
+                "wheels": [
+                    _wheel_value(wheel) for wheel in sorted(item.wheels, key=lambda wheel: wheel.name)
+                ],
+            }
+            for item in lock.platforms
+        },
+    }
+    return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def lock_digest(lock: Lock) -> str:
+    """Digest of the canonical bytes."""
+    return sha256_digest(dump_lock(lock))
+
+
+def load_lock(data: bytes, origin: str) -> Lock:
+    """Read a lock file.
+
+    Args:
+        data: the file's bytes, 8 MiB at most.
+        origin: its path in the catalog (``catalog/<name>/lock.json``), for messages.
+
+    Raises:
+        Refusal: it is not a lock that `dump_lock` could have written; the message names file and field.
+    """
+    try:
+        return _read_lock(Block.root(_parse(data)))
+    except LockError as error:
+        field = f" at `{error.field}`" if error.field else ""
+        raise Refusal(f"`{origin}` is not a valid lock{field}: {error.reason}", _hint(origin)) from None
+
+
+def _hint(origin: str) -> str:
+    parts = origin.rsplit("/", 2)
+    name = parts[-2] if len(parts) > 1 and is_name(parts[-2]) else "NAME"
+    return f"run `envcat lock {name}`"
+
+
+def _parse(data: bytes) -> object:
+    if len(data) > MAX_BYTES:
+        raise LockError("", f"it is larger than {MAX_BYTES // 1024 // 1024} MiB")
+    try:
+        return json.loads(data.decode(), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except RecursionError:
+        raise LockError("", "it is nested too deep") from None
+    except json.JSONDecodeError as error:
+        raise LockError("", f"line {error.lineno}, column {error.colno} is not JSON") from None
+    except UnicodeDecodeError:
+        raise LockError("", "it is not UTF-8") from None
+    except ValueError:  # an integer of thousands of digits
+        raise LockError("", "it holds a number that is too long") from None
+
+
+def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise LockError("", "it holds the same key twice in one block")
+    return value
+
+
+def _no_constant(name: str) -> object:
+    raise LockError("", f"it holds `{name}`")
+
+
+def _read_lock(root: Block) -> Lock:
+    number = root.integer("format", 1, 2**31)
+    if number != LOCK_FORMAT:
+        raise LockError("format", f"format {number} is unknown to this release, which writes {LOCK_FORMAT}")
+    root.only("base", "bytecode", "definition", "format", "platforms")
+    platforms = root.block("platforms")
+    platforms.only_some(*PLATFORMS)
+    if not platforms.names():
+        raise LockError("platforms", "no platform is locked")
+    return Lock(
+        definition=root.digest("definition"),
+        base=_read_base(root),
+        bytecode=_read_bytecode(root),
+        platforms=tuple(_read_platform(platforms.block(name), name) for name in platforms.names()),
+    )
+
+
+def _read_base(root: Block) -> LockedImage | LockedEnvironment | None:
+    if root.is_null("base"):
+        return None
+    base = root.block("base")
+    if "environment" in base.names():
+        base.only("environment", "plan")
+        return LockedEnvironment(environment=base.name("environment"), plan=base.digest("plan"))
+    base.only("digest", "image", "manifests")
+    manifests = base.block("manifests")
+    manifests.only_some(*PLATFORMS)
+    return LockedImage(
+        image=base.printable("image"),
+        digest=base.digest("digest"),
+        manifests=tuple((name, manifests.digest(name)) for name in manifests.names()),
+    )
+
+
+def _read_bytecode(root: Block) -> Bytecode | None:
+    if root.is_null("bytecode"):
+        return None
+    block = root.block("bytecode")
+    block.only("interpreters", "python")
+    interpreters = block.block("interpreters")
+    interpreters.only_some(*PLATFORMS)
+    return Bytecode(
+        python=block.python_version("python"),
+        interpreters=tuple((name, _read_debs(interpreters, name, name)) for name in interpreters.names()),
+    )
+
+
+def _read_platform(block: Block, name: str) -> PlatformLock:
+    block.only("debs", "wheels")
+    wheels = tuple(_read_wheel(item) for item in block.blocks("wheels"))
+    block.increasing("wheels", [wheel.name for wheel in wheels])
+    return PlatformLock(platform=name, debs=_read_debs(block, "debs", name), wheels=wheels)
+
+
+def _read_debs(block: Block, key: str, platform: str) -> tuple[Deb, ...]:
+    architectures = ("all", platform.partition("/")[2])
+    debs = tuple(_read_deb(item, architectures) for item in block.blocks(key))
+    block.increasing(key, [deb.name for deb in debs])
+    return debs
+
+
+def _read_deb(block: Block, architectures: Sequence[str]) -> Deb:
+    block.only("architecture", "name", "path", "sha256", "size", "version")
+    return Deb(
+        name=block.deb_name("name"),
+        version=block.deb_version("version"),
+        architecture=block.choice("architecture", architectures),
+        path=block.deb_path("path"),
+        size=block.size("size"),
+        sha256=block.sha256("sha256"),
+    )
+
+
+def _read_wheel(block: Block) -> Wheel:
+    block.only("file", "index", "name", "sha256", "size", "version")
+    name = block.wheel_name("name")
+    return Wheel(
+        name=name,
+        version=block.wheel_version("version"),
+        file=block.wheel_file("file", name),
+        size=block.size("size"),
+        sha256=block.sha256("sha256"),
+        index=block.name("index"),
+    )
+
+
+def _base_value(base: LockedImage | LockedEnvironment | None) -> Json:
+    if base is None:
+        return None
+    if isinstance(base, LockedEnvironment):
+        return {"environment": base.environment, "plan": base.plan}
+    return {"image": base.image, "digest": base.digest, "manifests": dict(base.manifests)}
+
+
+def _bytecode_value(bytecode: Bytecode | None) -> Json:
+    if bytecode is None:
+        return None
+    interpreters: Mapping[str, Json] = {
+        platform: [_deb_value(deb) for deb in sorted(debs, key=lambda deb: deb.name)]
+        for platform, debs in bytecode.interpreters
+    }
+    return {"python": bytecode.python, "interpreters": interpreters}
+
+
+def _deb_value(deb: Deb) -> Json:
+    return {
+        "name": deb.name,
+        "version": deb.version,
+        "architecture": deb.architecture,
+        "path": deb.path,
+        "size": deb.size,
+        "sha256": deb.sha256,
+    }
+
+
+def _wheel_value(wheel: Wheel) -> Json:
+    return {
+        "name": wheel.name,
+        "version": wheel.version,
+        "file": wheel.file,
+        "size": wheel.size,
+        "sha256": wheel.sha256,
+        "index": wheel.index,
+    }
