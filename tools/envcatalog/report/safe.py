@@ -1,4 +1,4 @@
-"""Text from files made harmless: what a terminal would obey or hide is written out, and widths are counted."""
+"""Text from files made harmless: what a terminal would obey or hide is spelled out; widths are counted."""
 
 from __future__ import annotations
 

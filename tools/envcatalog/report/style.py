@@ -21,7 +21,7 @@ def is_terminal(stream: Stream, environ: Mapping[str, str]) -> bool:
 
 
 def wants_colour(stream: Stream, environ: Mapping[str, str]) -> bool:
-    """``NO_COLOR`` set to anything but an empty string says no (no-color.org); otherwise a terminal says yes."""
+    """``NO_COLOR`` with any text in it says no (no-color.org); otherwise a terminal says yes."""
     if environ.get("NO_COLOR"):
         return False
     return is_terminal(stream, environ)

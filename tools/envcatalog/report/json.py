@@ -1,0 +1,246 @@
+"""The JSON contract: keys and their order are stable from the first release. ASCII only, one object."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from envcatalog.model.change import Change
+from envcatalog.model.environment import Environment
+from envcatalog.model.image import BuiltImage
+from envcatalog.model.lock import Lock, LockedEnvironment, LockedImage
+from envcatalog.model.plan import Action
+from envcatalog.model.problem import Problem
+from envcatalog.model.result import CheckReport, Finding, Listed, Locked, Published
+from envcatalog.model.version import Version
+
+
+def validate_json(checked: int, problems: Sequence[Problem]) -> str:
+    """``{"checked": n, "problems": [...]}``."""
+    return dump({"checked": checked, "problems": [_problem(item) for item in problems]})
+
+
+def plan_json(actions: Sequence[Action]) -> str:
+    """``{"actions": [{"environment", "action", "reason", "plan", "version"}]}``; plan null for refuse."""
+    return dump({"actions": [_action(item) for item in actions]})
+
+
+def publish_json(published: Sequence[Published]) -> str:
+    """``{"published": [{"environment", "version", "image", "digest", "status"}]}``, then others."""
+    return dump({"published": [_published(item) for item in published]})
+
+
+def list_json(environments: Sequence[Listed]) -> str:
+    """``{"environments": [{"name", "kind", "version", "aliases", "description"}]}``."""
+    return dump(
+        {
+            "environments": [
+                {
+                    "name": item.name,
+                    "kind": item.kind,
+                    "version": item.version,
+                    "aliases": dict(item.aliases),
+                    "description": item.description,
+                }
+                for item in environments
+            ]
+        }
+    )
+
+
+def log_json(versions: Sequence[Version]) -> str:
+    """``{"versions": [{"version", "commit", "date", "author", "message", "image"}]}``, then others."""
+    return dump({"versions": [_version(item) for item in versions]})
+
+
+def diff_json(changes: Sequence[Change]) -> str:
+    """``{"changes": [{"path", "kind", "before", "after"}]}``, then ``direct``."""
+    return dump({"changes": [_change(item) for item in changes]})
+
+
+def lock_json(locked: Sequence[Locked]) -> str:
+    """``{"locks": [{"environment", "status", "lock", "changes"}]}``."""
+    return dump(
+        {
+            "locks": [
+                {
+                    "environment": item.environment,
+                    "status": item.status,
+                    "lock": item.lock or None,
+                    "changes": [_change(change) for change in item.changes],
+                }
+                for item in locked
+            ]
+        }
+    )
+
+
+def build_json(images: Sequence[BuiltImage]) -> str:
+    """``{"images": [{"environment", "plan", "digest", "platforms": [...]}]}``; sizes in bytes, compressed."""
+    return dump({"images": [_image(item) for item in images]})
+
+
+def show_json(
+    environment: Environment,
+    *,
+    definition: Mapping[str, Any],
+    lock: Lock | None,
+    versions: Sequence[Version],
+) -> str:
+    """One environment: metadata, the definition's normalised values, what is locked, and the versions."""
+    return dump(
+        {
+            "name": environment.name,
+            "kind": environment.kind,
+            "description": environment.description,
+            "owners": list(environment.owners),
+            "tags": dict(environment.tags),
+            "aliases": dict(environment.aliases),
+            "version": max((item.number for item in versions), default=None),
+            "definition": definition,
+            "lock": _lock(lock) if lock else None,
+            "versions": [_version(item) for item in versions],
+        }
+    )
+
+
+def checks_json(reports: Sequence[CheckReport]) -> str:
+    """``{"checks": [{"platform", "how", "note", "results": [...]}]}``; exit code null after a timeout."""
+    return dump(
+        {
+            "checks": [
+                {
+                    "platform": report.platform,
+                    "how": report.how,
+                    "note": report.note,
+                    "results": [
+                        {
+                            "command": result.command,
+                            "exit_code": result.exit_code,
+                            "output": result.output,
+                            "seconds": round(result.seconds, 3),
+                        }
+                        for result in report.results
+                    ],
+                }
+                for report in reports
+            ]
+        }
+    )
+
+
+def doctor_json(findings: Sequence[Finding]) -> str:
+    """``{"findings": [{"name", "state", "detail", "hint"}]}``."""
+    return dump(
+        {
+            "findings": [
+                {"name": item.name, "state": item.state, "detail": item.detail, "hint": item.hint}
+                for item in findings
+            ]
+        }
+    )
+
+
+def dump(value: Mapping[str, Any]) -> str:
+    """The text of one answer, with a line end."""
+    return json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _problem(item: Problem) -> dict[str, Any]:
+    return {
+        "code": item.code,
+        "severity": item.severity,
+        "message": item.message,
+        "file": item.file,
+        "line": item.line,
+        "column": item.column,
+        "hint": item.hint,
+    }
+
+
+def _action(item: Action) -> dict[str, Any]:
+    return {
+        "environment": item.environment,
+        "action": item.action,
+        "reason": item.reason,
+        "plan": item.plan or None,
+        "version": item.version,
+        "hint": item.hint,
+    }
+
+
+def _published(item: Published) -> dict[str, Any]:
+    return {
+        "environment": item.environment,
+        "version": item.version,
+        "image": item.image or None,
+        "digest": item.digest or None,
+        "status": item.status,
+        "reason": item.reason,
+        "checks": item.checks or None,
+    }
+
+
+def _version(item: Version) -> dict[str, Any]:
+    return {
+        "version": item.number,
+        "commit": item.commit,
+        "date": item.date,
+        "author": item.author,
+        "message": item.message,
+        "image": item.image or None,
+        "environment": item.name,
+        "plan": item.plan or None,
+        "lock": item.lock or None,
+        "checks": item.checks or None,
+    }
+
+
+def _change(item: Change) -> dict[str, Any]:
+    return {
+        "path": item.path,
+        "kind": item.kind,
+        "before": item.before,
+        "after": item.after,
+        "direct": item.direct,
+    }
+
+
+def _image(item: BuiltImage) -> dict[str, Any]:
+    return {
+        "environment": item.environment,
+        "plan": item.plan,
+        "digest": item.digest,
+        "platforms": [
+            {
+                "platform": platform.platform,
+                "digest": platform.manifest_digest,
+                "layers": len(platform.layers),
+                "size": sum(layer.size for layer in platform.layers),
+            }
+            for platform in item.platforms
+        ],
+    }
+
+
+def _lock(lock: Lock) -> dict[str, Any]:
+    return {
+        "definition": lock.definition,
+        "base": _locked_base(lock.base),
+        "platforms": {
+            item.platform: {
+                "debs": {deb.name: deb.version for deb in item.debs},
+                "wheels": {wheel.name: wheel.version for wheel in item.wheels},
+            }
+            for item in lock.platforms
+        },
+    }
+
+
+def _locked_base(base: LockedImage | LockedEnvironment | None) -> dict[str, str] | None:
+    if base is None:
+        return None
+    if isinstance(base, LockedImage):
+        return {"image": base.image, "digest": base.digest}
+    return {"environment": base.environment, "plan": base.plan}

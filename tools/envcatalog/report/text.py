@@ -1,0 +1,232 @@
+"""Records for people: aligned lines that end with a line feed. Everything from a file is made harmless."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from envcatalog.model.change import Change
+from envcatalog.model.environment import Base, DebianBase, Environment, ImageBase
+from envcatalog.model.lock import Lock
+from envcatalog.model.plan import Action
+from envcatalog.model.result import CheckReport, CheckResult, Finding, Listed, Locked, Published
+from envcatalog.model.version import Version
+from envcatalog.report.problems import error_text as error_text
+from envcatalog.report.problems import problems_text as problems_text
+from envcatalog.report.safe import pad, visible, visible_lines, width
+from envcatalog.report.style import BOLD, GREEN, RED, YELLOW, paint
+
+_COLOURS = {
+    "build": GREEN,
+    "published": GREEN,
+    "written": GREEN,
+    "ok": GREEN,
+    "added": GREEN,
+    "retag": YELLOW,
+    "retagged": YELLOW,
+    "warning": YELLOW,
+    "stale": RED,
+    "refuse": RED,
+    "refused": RED,
+    "missing": RED,
+    "failed": RED,
+    "removed": RED,
+}
+SHORT = 12
+
+
+def plan_text(actions: Sequence[Action], *, colour: bool = False) -> str:
+    """One line for each action, then the totals: ``2 to build, 1 to retag, 5 unchanged, 0 refused``."""
+    rows = [(item.action, item.environment, _version(item.version), item.reason) for item in actions]
+    hints = [_hint(item.hint, colour) if item.hint else "" for item in actions]
+    return table(rows, colour=colour, below=hints) + plan_totals(actions) + "\n"
+
+
+def plan_totals(actions: Sequence[Action]) -> str:
+    """The last line of a plan."""
+    count = Counter(item.action for item in actions)
+    return (
+        f"{count['build']} to build, {count['retag']} to retag, "
+        f"{count['skip']} unchanged, {count['refuse']} refused"
+    )
+
+
+def published_text(published: Sequence[Published], *, colour: bool = False) -> str:
+    """One line for each environment, with what to pull, or the reason where there is nothing to pull."""
+    rows = [
+        (item.status, item.environment, _version(item.version), item.image or item.reason)
+        for item in published
+    ]
+    count = Counter(item.status for item in published)
+    totals = f"{count['published']} published, {count['retagged']} retagged, {count['unchanged']} unchanged"
+    return table(rows, colour=colour) + f"{totals}, {count['refused']} refused\n"
+
+
+def locked_text(locked: Sequence[Locked], *, colour: bool = False) -> str:
+    """One line for each environment; what moved stands below it."""
+    rows = [(item.status, item.environment, short_digest(item.lock)) for item in locked]
+    below = ["".join(f"  {line}\n" for line in _change_lines(item.changes, colour)) for item in locked]
+    return table(rows, colour=colour, below=below)
+
+
+def environments_text(environments: Sequence[Listed], *, colour: bool = False) -> str:
+    """A table with a head line."""
+    rows = [
+        (item.name, item.kind, str(item.version or "-"), _aliases(item.aliases) or "-", item.description)
+        for item in environments
+    ]
+    return table(rows, head=("NAME", "KIND", "VERSION", "ALIASES", "DESCRIPTION"), colour=colour)
+
+
+def versions_text(versions: Sequence[Version], *, colour: bool = False) -> str:
+    """A table with a head line, in the order given."""
+    rows = [
+        (
+            item.reference,
+            item.date,
+            item.commit[:SHORT],
+            short_digest(item.image) or "-",
+            item.author,
+            item.message,
+        )
+        for item in versions
+    ]
+    return table(rows, head=("VERSION", "DATE", "COMMIT", "IMAGE", "AUTHOR", "MESSAGE"), colour=colour)
+
+
+def changes_text(changes: Sequence[Change], *, colour: bool = False) -> str:
+    """``upgraded  python.packages.pandas  2.2.2 -> 2.2.3``; ``no differences`` for none."""
+    if not changes:
+        return "no differences\n"
+    return "".join(f"{line}\n" for line in _change_lines(changes, colour))
+
+
+def checks_text(reports: Sequence[CheckReport], *, colour: bool = False) -> str:
+    """One line for each check; the output of one that failed stands below it."""
+    text = ""
+    for report in reports:
+        for result in report.results:
+            state = "ok" if result.ok else "failed"
+            head = paint(pad(state, 6), _COLOURS[state], colour=colour)
+            took = f"({result.seconds:.1f} s, {report.how})"
+            text += f"{head}  {report.platform}  {visible(result.command)}  {took}\n"
+            text += "" if result.ok else _failure(result)
+        if report.note:
+            text += f"{pad('note', 6)}  {report.platform}  {visible(report.note)}\n"
+    return text
+
+
+def doctor_text(findings: Sequence[Finding], *, colour: bool = False) -> str:
+    """One line for each finding, its hint below it."""
+    rows = [(item.state, item.name, item.detail) for item in findings]
+    return table(
+        rows, colour=colour, below=[_hint(item.hint, colour) if item.hint else "" for item in findings]
+    )
+
+
+def show_text(
+    environment: Environment, *, lock: Lock | None, versions: Sequence[Version], colour: bool = False
+) -> str:
+    """One environment: what was asked for, what is locked, and its newest version."""
+    newest = max(versions, key=lambda item: item.number, default=None)
+    python = environment.python
+    facts = [
+        ("description", environment.description),
+        ("kind", environment.kind),
+        ("owners", ", ".join(environment.owners)),
+        ("tags", ", ".join(f"{key}={value}" for key, value in environment.tags)),
+        ("aliases", _aliases(environment.aliases)),
+        ("version", f"{newest.number}, {newest.date}" if newest else "not published"),
+        ("image", newest.image if newest else ""),
+        ("base", base_text(environment.base)),
+        ("apt", ", ".join(environment.apt)),
+        ("python", python.version if python else ""),
+        ("packages", ", ".join(python.packages) if python else ""),
+        ("platforms", ", ".join(environment.platforms)),
+        ("checks", "; ".join(environment.checks)),
+        ("locked", _locked(lock)),
+    ]
+    rows = [(name, value) for name, value in facts if value]
+    return paint(visible(environment.name), BOLD, colour=colour) + "\n" + table(rows, indent="  ")
+
+
+def base_text(base: Base) -> str:
+    """``debian bookworm``, ``image HOST/PATH:TAG`` or ``environment NAME``."""
+    if isinstance(base, DebianBase):
+        return f"debian {base.suite}"
+    return f"image {base.image}" if isinstance(base, ImageBase) else f"environment {base.environment}"
+
+
+def short_digest(digest: str) -> str:
+    """The first twelve digits, as engines show them."""
+    return digest.removeprefix("sha256:")[:SHORT]
+
+
+def table(
+    rows: Sequence[Sequence[str]],
+    *,
+    head: Sequence[str] = (),
+    below: Sequence[str] = (),
+    indent: str = "",
+    colour: bool = False,
+) -> str:
+    """Columns aligned by what they take on a terminal, two spaces between; `below` goes under its row."""
+    cells = [[visible(cell) for cell in row] for row in ([head] if head else []) + list(rows)]
+    if not rows:
+        return ""
+    columns = [max(map(width, column)) for column in zip(*cells, strict=True)]
+    text = ""
+    for number, row in enumerate(cells):
+        line = "  ".join(pad(cell, size) for cell, size in zip(row, columns, strict=True)).rstrip()
+        is_head = bool(head) and number == 0
+        text += f"{indent}{_painted(line, row[0], is_head, colour)}\n"
+        if below and not is_head:
+            text += below[number - bool(head)]
+    return text
+
+
+def _painted(line: str, first: str, is_head: bool, colour: bool) -> str:
+    if is_head:
+        return paint(line, BOLD, colour=colour)
+    code = _COLOURS.get(first)
+    return paint(first, code, colour=colour) + line[len(first) :] if code else line
+
+
+def _change_lines(changes: Sequence[Change], colour: bool) -> list[str]:
+    rows = [
+        (item.kind, item.path + ("" if item.direct else " (indirect)"), _before_after(item))
+        for item in changes
+    ]
+    return table(rows, colour=colour).splitlines()
+
+
+def _before_after(change: Change) -> str:
+    if change.before is None or change.after is None:
+        return change.after or change.before or ""
+    return f"{change.before} -> {change.after}"
+
+
+def _failure(result: CheckResult) -> str:
+    reason = "its time was over" if result.exit_code is None else f"exit code {result.exit_code}"
+    lines = [reason, *visible_lines(result.output.rstrip()).split("\n")]
+    return "".join(f"        | {line}\n" for line in lines if line)
+
+
+def _hint(hint: str, colour: bool) -> str:
+    return f"  {paint('hint:', BOLD, colour=colour)} {visible(hint)}\n"
+
+
+def _version(version: int | None) -> str:
+    return f"version {version}" if version is not None else "-"
+
+
+def _aliases(aliases: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{name}={number}" for name, number in aliases)
+
+
+def _locked(lock: Lock | None) -> str:
+    if lock is None:
+        return "no, run `envcat lock`"
+    return "; ".join(
+        f"{item.platform} {len(item.debs)} debs, {len(item.wheels)} wheels" for item in lock.platforms
+    )
