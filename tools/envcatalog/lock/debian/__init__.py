@@ -1,0 +1,1 @@
+"""Debian packages: mirrors, signed indexes, a small deterministic solver, maintainer scripts."""
