@@ -1,0 +1,160 @@
+"""What is to be done for each environment, and why: desired (plans) minus current (version tags, registry tags)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from envcatalog.catalog.content import Content, Stale
+from envcatalog.definition.canonical import definition_digest
+from envcatalog.model.errors import ProblemsFound, Refusal, UserError
+from envcatalog.model.plan import Action, ImagePlan
+from envcatalog.model.seams import Registry, Repository
+from envcatalog.model.version import Version
+
+LATEST = "latest"
+Versions = Callable[[str], Sequence[Version]]
+At = Callable[[str], Content]
+
+
+def plan_actions(
+    content: Content, names: Iterable[str], versions: Versions, at: At, registry: Registry | None = None
+) -> tuple[Action, ...]:
+    """One action for each name, bases before children.
+
+    Args:
+        versions: the versions of a name, ascending.
+        at: the content at a commit, to say what changed since the last version.
+        registry: also compare its tags; None asks Git alone, so nothing is fetched.
+
+    Raises:
+        UserError: the registry cannot be reached.
+    """
+    actions: dict[str, Action] = {}
+    for name in content.order(names):
+        actions[name] = _action(content, name, versions(name), at, registry)
+    return tuple(actions.values())
+
+
+def wanted_tags(aliases: Iterable[tuple[str, int]], versions: Sequence[Version]) -> dict[str, Version]:
+    """Moving registry tags and the version each should name: every alias, and ``latest``.
+
+    Raises:
+        Refusal: an alias names a version that does not exist.
+    """
+    by_number = {version.number: version for version in versions}
+    wanted = {}
+    for alias, number in aliases:
+        if number not in by_number:
+            raise Refusal(
+                f"alias `{alias}` names version {number}, which does not exist",
+                f"the versions are {_ranges(sorted(by_number)) or 'none yet'}",
+            )
+        wanted[alias] = by_number[number]
+    if versions:
+        wanted[LATEST] = max(versions, key=lambda version: version.number)
+    return wanted
+
+
+def moving_tags(
+    repository: Repository, aliases: Iterable[tuple[str, int]], versions: Sequence[Version]
+) -> dict[str, Version]:
+    """The moving tags that name something else in the registry than they should."""
+    wanted = wanted_tags(aliases, versions)
+    return {tag: version for tag, version in wanted.items() if repository.head(tag) != version.image}
+
+
+def _action(
+    content: Content, name: str, versions: Sequence[Version], at: At, registry: Registry | None
+) -> Action:
+    try:
+        plan = content.plan(name)
+    except Stale as error:
+        return Action(environment=name, action="refuse", reason=error.reason, hint=error.hint)
+    except ProblemsFound as error:
+        return Action(environment=name, action="refuse", reason=error.message, hint="run `envcat validate`")
+    except UserError as error:
+        return Action(environment=name, action="refuse", reason=error.message, hint=error.hint)
+    existing = next((item for item in versions if item.plan == plan.digest), None)
+    if existing is None:
+        number = max((item.number for item in versions), default=0) + 1
+        reason = _why(content, name, plan, versions, at)
+        return _checked(content, name, plan, versions, number, reason)
+    if registry is None:
+        return Action(
+            environment=name, action="skip", reason=f"is version {existing.number}", plan=plan.digest,
+            version=existing.number,
+        )
+    return _compared(content, name, plan, existing, versions, registry.repository(name))
+
+
+def _checked(
+    content: Content, name: str, plan: ImagePlan, versions: Sequence[Version], number: int, reason: str
+) -> Action:
+    known = {item.number for item in versions} | {number}
+    for alias, target in content.environment(name).aliases:
+        if target not in known:
+            return Action(
+                environment=name, action="refuse", plan=plan.digest,
+                reason=f"alias {alias} names version {target}, which does not exist",
+                hint=f"the next version is {number}",
+            )
+    return Action(environment=name, action="build", reason=reason, plan=plan.digest, version=number)
+
+
+def _compared(
+    content: Content, name: str, plan: ImagePlan, existing: Version, versions: Sequence[Version],
+    repository: Repository,
+) -> Action:
+    def action(kind: str, reason: str, hint: str = "") -> Action:
+        return Action(
+            environment=name, action=kind, reason=reason, plan=plan.digest, version=existing.number, hint=hint  # type: ignore[arg-type]
+        )
+
+    tagged = repository.head(str(existing.number))
+    if tagged is not None and tagged != existing.image:
+        return action(
+            "refuse",
+            f"registry tag {existing.number} is {tagged[:19]}, Git recorded {existing.image[:19]}",
+            "a published version never changes: find out who moved the tag, then delete it and publish again",
+        )
+    if tagged is None:
+        if repository.head(existing.image) is None:
+            return action("build", "image missing")
+        return action("retag", f"tag {existing.number} missing")
+    try:
+        moving = moving_tags(repository, content.environment(name).aliases, versions)
+    except Refusal as error:
+        return action("refuse", error.message, error.hint)
+    if moving:
+        return action("retag", ", ".join(f"{tag} -> {version.number}" for tag, version in sorted(moving.items())))
+    return action("skip", f"is version {existing.number}")
+
+
+def _why(content: Content, name: str, plan: ImagePlan, versions: Sequence[Version], at: At) -> str:
+    if not versions:
+        return "new"
+    before = at(max(versions, key=lambda item: item.number).commit)
+    try:
+        old, new = before.environment(name), content.environment(name)
+        if definition_digest(old) != definition_digest(new):
+            return "definition changed"
+        old_lock, new_lock = before.lock(name), content.lock(name)
+    except UserError:
+        return "last version cannot be read"
+    if old_lock is None or new_lock is None:
+        return "lock changed"
+    if old_lock.base != new_lock.base:
+        return "base changed"
+    if old_lock != new_lock:
+        return "lock changed"
+    return "layer format changed"
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1] = [parts[-1][0], number]
+        else:
+            parts.append([number, number])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)

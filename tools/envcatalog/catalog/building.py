@@ -1,0 +1,48 @@
+"""`build`: images without a version, from the work tree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
+
+from envcatalog.catalog.checking import check_image
+from envcatalog.catalog.workshop import known_layers
+from envcatalog.model.image import BuiltImage, Layer
+from envcatalog.model.seams import Repository
+
+if TYPE_CHECKING:
+    from envcatalog.catalog.sdk import Catalog
+
+
+def build_names(
+    catalog: Catalog, names: Sequence[str], *, registry: str | None, checks: str | None
+) -> tuple[BuiltImage, ...]:
+    """Build, check where `checks` says how, and store by digest where a registry is given; no tag, no version.
+
+    Raises:
+        Stale, ProblemsFound: a definition cannot be built.
+        Refusal: a check failed, or a file of the lock is gone.
+    """
+    images = []
+    with ExitStack() as stack:
+        opened = stack.enter_context(closing(catalog.open_registry(registry))) if registry else None
+        for name in catalog.content.order(names):
+            plan = catalog.content.plan(name)
+            repository = opened.repository(name) if opened else None
+            image = catalog.workshop.build(plan, lambda r=repository, n=name: _known(catalog, n, r))  # type: ignore[misc]
+            if checks is not None:
+                check_image(catalog.workshop, catalog.content.environment(name), image, repository, checks)
+            if opened and repository:
+                from envcatalog.registry.push import push_image
+
+                push_image(opened, repository, image, progress=catalog.progress)
+            images.append(image)
+    return tuple(images)
+
+
+def _known(catalog: Catalog, name: str, repository: Repository | None) -> dict[str, Layer]:
+    versions = catalog.versions(name)
+    if repository is None or not versions or not versions[0].image:
+        return {}
+    return known_layers(repository, versions[0].image, catalog.content.plan(name))

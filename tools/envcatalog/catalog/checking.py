@@ -1,0 +1,128 @@
+"""Runs the definition's checks in the built image before a version is claimed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from envcatalog.catalog.workshop import Workshop
+from envcatalog.model.environment import Environment
+from envcatalog.model.errors import Refusal, UserError
+from envcatalog.model.image import BuiltImage, Layer
+from envcatalog.model.result import CheckReport
+from envcatalog.model.seams import Repository
+
+CHECK_SECONDS = 600.0
+WHERE = ("auto", "engine", "namespace", "skip")
+
+
+def check_image(
+    workshop: Workshop, environment: Environment, image: BuiltImage, repository: Repository | None, where: str = "auto"
+) -> tuple[CheckReport, ...]:
+    """Reports of all platforms; only the machine's own platform can run.
+
+    Args:
+        repository: where layers that this machine did not build are fetched from.
+        where: ``auto`` (an engine, else a namespace), ``engine``, ``namespace`` or ``skip``.
+
+    Raises:
+        Refusal: a check failed; nothing has been published.
+        UserError: the chosen place is not available.
+    """
+    if not environment.checks:
+        return tuple(CheckReport(platform=item.platform, how="none") for item in image.platforms)
+    if where == "skip":
+        return tuple(
+            CheckReport(platform=item.platform, how="not-run", note="checks were skipped by request")
+            for item in image.platforms
+        )
+    from envcatalog.run.checks import run_checks
+
+    reports = []
+    for platform in image.platforms:
+        report = run_checks(
+            image, platform, environment.checks, runners=_runners(workshop, where),
+            blob=lambda layer: layer_file(workshop, layer, repository), timeout=CHECK_SECONDS,
+            progress=workshop.progress,
+        )
+        if not report.ok:
+            raise CheckFailed(environment.name, report)
+        if report.how == "not-run":
+            workshop.progress.step(f"{environment.name} {platform.platform}: checks not run: {report.note}")
+        reports.append(report)
+    return tuple(reports)
+
+
+class CheckFailed(Refusal):
+    """A check of the definition failed in the built image."""
+
+    def __init__(self, name: str, report: CheckReport) -> None:
+        failed = report.results[-1]
+        how = "ran out of time" if failed.exit_code is None else f"exited with {failed.exit_code}"
+        last = "\n".join(failed.output.strip().splitlines()[-8:])
+        super().__init__(
+            f"check `{failed.command}` of `{name}` {how} on {report.platform}; nothing was published"
+            + (f"\n{last}" if last else ""),
+            "mend the definition or the check, run `envcat lock` if packages change, commit, publish again",
+        )
+        self.report = report
+
+
+def how_checked(reports: Sequence[CheckReport]) -> str:
+    """One word for the version's trailer: the weakest way that any platform was checked."""
+    ways = {report.how for report in reports}
+    for how in ("not-run", "namespace", "engine"):
+        if how in ways:
+            return how
+    return "none"
+
+
+def layer_file(workshop: Workshop, layer: Layer, repository: Repository | None) -> Path:
+    """The compressed layer as a local file, fetched once where another machine built it.
+
+    Raises:
+        UserError: it is nowhere.
+    """
+    if layer.path is not None:
+        return layer.path
+    target = workshop.cache / "blobs" / "sha256" / layer.digest.removeprefix("sha256:")
+    if target.is_file():
+        return target
+    if layer.source is not None:
+        return workshop.images.layer_file(layer)
+    if repository is None:
+        raise UserError(f"layer {layer.digest[:19]} is not on this machine", "build with `--registry`")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _copy_verified(repository, layer.digest, target)
+    return target
+
+
+def _copy_verified(repository: Repository, digest: str, target: Path) -> None:
+    import hashlib
+
+    sha256 = hashlib.sha256()
+    with (
+        repository.open_blob(digest) as stream,
+        tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part,
+    ):
+        try:
+            while block := stream.read(1 << 20):
+                sha256.update(block)
+                part.write(block)
+            if f"sha256:{sha256.hexdigest()}" != digest:
+                raise UserError(f"the registry answered other bytes for {digest[:19]}")
+        except BaseException:
+            Path(part.name).unlink(missing_ok=True)
+            raise
+    os.replace(part.name, target)
+
+
+def _runners(workshop: Workshop, where: str) -> list[object]:
+    from envcatalog.run.engine import EngineRunner
+    from envcatalog.run.namespace import NamespaceRunner
+
+    runners = {"engine": lambda: EngineRunner(), "namespace": lambda: NamespaceRunner(workshop.cache)}
+    chosen = list(runners) if where == "auto" else [where]
+    return [runners[name]() for name in chosen]

@@ -1,0 +1,187 @@
+"""The content of a catalog at one source (the work tree, or a commit), read lazily and once.
+
+Every use case goes through this class, so the work tree, a pull request's head and a commit from last year are
+read by the very same code.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Protocol
+
+from envcatalog.catalog.places import SETTINGS_PATH, definition_path, lock_path
+from envcatalog.definition.canonical import definition_digest
+from envcatalog.definition.order import base_first
+from envcatalog.definition.reader import Reading, read_environment, read_settings
+from envcatalog.image.plan import plan_image
+from envcatalog.lock.file import load_lock, lock_digest
+from envcatalog.model.environment import DebianBase, Environment, EnvironmentBase
+from envcatalog.model.errors import ProblemsFound, Refusal, UserError
+from envcatalog.model.lock import Lock, LockedEnvironment
+from envcatalog.model.names import NAME_MAX, is_name
+from envcatalog.model.plan import ImagePlan
+from envcatalog.model.settings import Settings
+
+
+class Source(Protocol):
+    """Where files come from: a work tree or a commit."""
+
+    def names(self) -> tuple[str, ...]:
+        """Folders below `catalog/` that hold an `environment.yaml`, sorted."""
+
+    def read(self, path: str) -> bytes | None:
+        """A file below the catalog's root; None when there is none."""
+
+
+class Stale(Refusal):
+    """The lock does not belong to the definition; `reason` is short enough for a plan's line."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"`{name}` cannot be planned: {reason}", f"run `envcat lock {name}`")
+        self.reason = reason
+
+
+class Content:
+    """Settings, definitions, locks and plans of one source."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._readings: dict[str, Reading] = {}
+        self._locks: dict[str, Lock | None] = {}
+        self._plans: dict[str, ImagePlan] = {}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of all environments, sorted."""
+        return self.source.names()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """`catalog.yaml`, or the defaults where there is none.
+
+        Raises:
+            ProblemsFound: the file has problems.
+        """
+        data = self.source.read(SETTINGS_PATH)
+        if data is None:
+            return Settings()
+        reading = read_settings(data, SETTINGS_PATH)
+        if reading.settings is None:
+            raise ProblemsFound(reading.problems)
+        return reading.settings
+
+    def reading(self, name: str) -> Reading:
+        """The definition with positions and problems.
+
+        Raises:
+            UserError: there is no such environment.
+        """
+        if name not in self._readings:
+            data = self.source.read(definition_path(name)) if is_name(name) else None
+            if data is None:
+                raise self._unknown(name)
+            self._readings[name] = read_environment(data, definition_path(name), folder=name)
+        return self._readings[name]
+
+    def environment(self, name: str) -> Environment:
+        """The definition.
+
+        Raises:
+            ProblemsFound: the file has problems.
+            UserError: there is no such environment.
+        """
+        reading = self.reading(name)
+        if reading.environment is None:
+            raise ProblemsFound(reading.problems)
+        return reading.environment
+
+    def chain(self, name: str) -> tuple[Environment, ...]:
+        """The environment and all that it inherits from, the root first.
+
+        Raises:
+            ProblemsFound, UserError: as `environment`.
+            Refusal: the bases form a cycle.
+        """
+        chain = [self.environment(name)]
+        seen = {name}
+        while isinstance(chain[0].base, EnvironmentBase):
+            parent = chain[0].base.environment
+            if parent in seen:
+                raise Refusal(f"the bases of `{name}` form a cycle through `{parent}`", "run `envcat validate`")
+            seen.add(parent)
+            chain.insert(0, self.environment(parent))
+        return tuple(chain)
+
+    def order(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The names, bases before children. Names with problems in their definitions come last."""
+        wanted = set(names)
+        sound: dict[str, Environment] = {}
+        for name in wanted:
+            try:
+                sound |= {item.name: item for item in self.chain(name)}
+            except UserError:
+                continue
+        ordered = tuple(name for name in base_first(sound) if name in wanted)
+        return ordered + tuple(sorted(wanted - set(ordered)))
+
+    def suite(self, name: str) -> str | None:
+        """The Debian suite below the environment; None on an image base."""
+        base = self.chain(name)[0].base
+        return base.suite if isinstance(base, DebianBase) else None
+
+    def lock(self, name: str) -> Lock | None:
+        """The lock as it is in the file; None where there is none.
+
+        Raises:
+            Refusal: the file is not a lock.
+        """
+        if name not in self._locks:
+            data = self.source.read(lock_path(name))
+            self._locks[name] = None if data is None else load_lock(data, lock_path(name))
+        return self._locks[name]
+
+    def replace_lock(self, name: str, lock: Lock) -> None:
+        """Take a lock that has just been made instead of the file's; plans that depend on it are forgotten."""
+        self._locks[name] = lock
+        self._plans.clear()
+
+    def fresh_lock(self, name: str) -> Lock:
+        """The lock, if it belongs to the definition and to the base's plan.
+
+        Raises:
+            Stale: it does not, or there is none.
+        """
+        environment = self.environment(name)
+        lock = self.lock(name)
+        if lock is None:
+            raise Stale(name, "no lock")
+        if lock.definition != definition_digest(environment):
+            raise Stale(name, "lock is stale: definition changed")
+        if isinstance(lock.base, LockedEnvironment) and lock.base.plan != self.plan(lock.base.environment).digest:
+            raise Stale(name, f"lock is stale: base `{lock.base.environment}` changed")
+        return lock
+
+    def plan(self, name: str) -> ImagePlan:
+        """What the image will consist of.
+
+        Raises:
+            Stale, ProblemsFound, UserError: as `fresh_lock` and `chain`.
+            Refusal: it would have more layers than an image may have.
+        """
+        if name not in self._plans:
+            self.chain(name)
+            environment = self.environment(name)
+            base = environment.base
+            parent = self.plan(base.environment) if isinstance(base, EnvironmentBase) else None
+            lock = self.fresh_lock(name)
+            self._plans[name] = plan_image(
+                environment, lock, lock_digest=lock_digest(lock), parent=parent, budget=self.settings.layers
+            )
+        return self._plans[name]
+
+    def _unknown(self, name: str) -> UserError:
+        near = difflib.get_close_matches(name[:NAME_MAX], self.names, n=1)
+        hint = f"did you mean `{near[0]}`" if near else "run `envcat list` to see what there is"
+        return UserError(f"there is no environment `{name}` in this catalog", hint)

@@ -1,0 +1,98 @@
+"""`init` and `new`: files that a person would have written by hand, and that validate at once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from envcatalog.catalog.locking import write_file
+from envcatalog.catalog.places import SETTINGS_PATH, data_folder, definition_path
+from envcatalog.definition.reader import read_environment
+from envcatalog.definition.template import render
+from envcatalog.git.write import init as git_init
+from envcatalog.model.environment import Base, DebianBase
+from envcatalog.model.errors import ProblemsFound, UserError
+from envcatalog.model.names import NAME_PATTERN, is_name
+
+SETTINGS = """\
+# yaml-language-server: $schema=../schemas/catalog.schema.json
+# What holds for all environments of this catalog. Every key is optional; an editor explains them from the schema.
+
+# Where images are published: HOST[:PORT]/PREFIX, or an OCI layout folder (oci:DIR).
+# registry: registry.example.com/ml
+
+# Moving names for versions, in order of promotion.
+aliases: [staging, prod]
+"""
+
+IGNORED = "# what `envcat publish --registry oci:images` writes\n/images/\n"
+FIRST_NAME = "example"
+
+
+def init_catalog(folder: Path, *, name: str = FIRST_NAME) -> tuple[str, ...]:
+    """Make a catalog with one environment; the paths written, relative to the folder.
+
+    Raises:
+        UserError: there is a catalog already; nothing is overwritten.
+    """
+    if (folder / "catalog").exists():
+        raise UserError(f"`{folder}` holds a catalog already", "add an environment with `envcat new NAME`")
+    folder.mkdir(parents=True, exist_ok=True)
+    git_init(folder)
+    (folder / "catalog").mkdir()
+    schemas = folder / "schemas"
+    schemas.mkdir(exist_ok=True)
+    written = []
+    for schema in sorted(data_folder("schemas").glob("*.schema.json")):
+        shutil.copyfile(schema, schemas / schema.name)
+        written.append(f"schemas/{schema.name}")
+    write_file(folder / SETTINGS_PATH, SETTINGS.encode())
+    written.append(SETTINGS_PATH)
+    if not (folder / ".gitignore").exists():
+        write_file(folder / ".gitignore", IGNORED.encode())
+        written.append(".gitignore")
+    written.append(
+        new_environment(
+            folder, name, description="A first environment, to be edited", base=DebianBase(suite="bookworm"),
+            python="3.11", packages=("requests>=2.32,<3",), variables={"PYTHONUNBUFFERED": "1"},
+            checks=("python -c 'import requests'",),
+        )
+    )
+    return tuple(written)
+
+
+def new_environment(
+    root: Path,
+    name: str,
+    *,
+    description: str,
+    base: Base,
+    python: str | None = None,
+    packages: Sequence[str] = (),
+    apt: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+    checks: Sequence[str] = (),
+) -> str:
+    """Write `catalog/<name>/environment.yaml`; its path relative to the root.
+
+    Raises:
+        UserError: the name is not valid, or the environment exists.
+        ProblemsFound: a value is not valid; nothing was written.
+    """
+    if not is_name(name):
+        raise UserError(f"`{name[:80]}` is no name for an environment", f"names match `{NAME_PATTERN}`, 64 characters at most")
+    relative = definition_path(name)
+    path = root / relative
+    if path.parent.exists() or path.parent.is_symlink():
+        raise UserError(f"`catalog/{name}` exists already", f"edit `{relative}`")
+    text = render(
+        name=name, description=description, base=base, python=python, packages=tuple(packages), apt=tuple(apt),
+        variables=dict(variables or {}), checks=tuple(checks),
+    ).encode()
+    problems = read_environment(text, relative, folder=name).problems
+    if problems:
+        raise ProblemsFound(problems)
+    path.parent.mkdir(parents=True)
+    write_file(path, text)
+    return relative

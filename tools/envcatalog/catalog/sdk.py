@@ -1,0 +1,255 @@
+"""`Catalog`: the Python SDK, and what every command calls.
+
+    with Catalog.open(Path(".")) as catalog:
+        catalog.validate()
+        catalog.lock(["sklearn"])
+        catalog.publish(["sklearn"], registry="registry.example.com/ml")
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from envcatalog.catalog.content import Content
+from envcatalog.catalog.places import cache_folder
+from envcatalog.catalog.reference import parse_reference
+from envcatalog.catalog.workshop import Workshop
+from envcatalog.git.repository import CatalogRepository
+from envcatalog.git.trees import Revision, WorkTree
+from envcatalog.model.errors import UserError
+from envcatalog.model.result import Listed, Locked, Published
+from envcatalog.model.seams import Progress, Registry, Silent
+from envcatalog.model.version import Version
+
+if TYPE_CHECKING:
+    from envcatalog.catalog.differ import Side
+    from envcatalog.catalog.validating import Validation
+    from envcatalog.model.change import Change
+    from envcatalog.model.image import BuiltImage
+    from envcatalog.model.plan import Action
+
+
+class Catalog:
+    """One catalog on this machine. A context manager; `close` gives back processes and files.
+
+    Every method raises UserError (a usage or tool error), Refusal (the answer is no) or ProblemsFound.
+    """
+
+    def __init__(self, repository: CatalogRepository, *, cache: Path, progress: Progress) -> None:
+        self.repository = repository
+        self.cache = cache
+        self.progress = progress
+        self._at: dict[str, Content] = {}
+
+    @classmethod
+    def open(cls, folder: Path, *, cache: Path | None = None, progress: Progress | None = None) -> Self:
+        """The catalog that a folder belongs to.
+
+        Raises:
+            UserError: the folder is in no Git repository, or the repository holds no `catalog/`.
+        """
+        repository = CatalogRepository.open(folder)
+        if not (repository.root / "catalog").is_dir():
+            repository.close()
+            raise UserError(f"there is no `catalog/` in `{repository.root}`", "run `envcat init` to make one")
+        return cls(repository, cache=cache or cache_folder(), progress=progress or Silent())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what is open."""
+        self.repository.close()
+
+    @cached_property
+    def content(self) -> Content:
+        """The work tree's content, uncommitted edits included."""
+        return Content(WorkTree(self.repository.root))
+
+    def at(self, commit: str) -> Content:
+        """The content at a commit, by its full id."""
+        if commit not in self._at:
+            self._at[commit] = Content(Revision(self.repository, commit))
+        return self._at[commit]
+
+    @cached_property
+    def workshop(self) -> Workshop:
+        """What building needs on this machine."""
+        return Workshop(
+            root=self.repository.root, cache=self.cache, settings=self.content.settings, progress=self.progress
+        )
+
+    def validate(self, names: Iterable[str] = ()) -> Validation:
+        """All problems of the named definitions, or of all; nothing is fetched or run."""
+        from envcatalog.catalog.validating import validate
+
+        return validate(self.content, names)
+
+    def lock(
+        self, names: Iterable[str] = (), *, upgrade: bool = False, upgrade_packages: Iterable[str] = ()
+    ) -> tuple[Locked, ...]:
+        """Resolve the definitions and write `lock.json` beside each."""
+        from envcatalog.catalog.locking import lock_names
+
+        return lock_names(
+            self.content, self._names(names), self.workshop, upgrade=upgrade,
+            upgrade_packages=frozenset(upgrade_packages),
+        )
+
+    def check_locks(self, names: Iterable[str] = ()) -> tuple[Locked, ...]:
+        """Which locks are stale; nothing is fetched or written."""
+        from envcatalog.catalog.locking import check_locks
+
+        return check_locks(self.content, self._names(names))
+
+    def plan(self, names: Iterable[str] = (), *, registry: str | None = None) -> tuple[Action, ...]:
+        """What `publish` would do, and why; Git alone is asked unless a registry is given."""
+        from envcatalog.catalog.actions import plan_actions
+
+        chosen = self._names(names)
+        versions = self._versions_of(chosen)
+        if registry is None:
+            return plan_actions(self.content, chosen, versions, self.at)
+        with closing(self.open_registry(registry)) as opened:
+            return plan_actions(self.content, chosen, versions, self.at, opened)
+
+    def build(
+        self, names: Iterable[str] = (), *, registry: str | None = None, checks: str | None = None
+    ) -> tuple[BuiltImage, ...]:
+        """Build images from the work tree; into an OCI layout or registry by digest where one is given."""
+        from envcatalog.catalog.building import build_names
+
+        return build_names(self, self._names(names), registry=registry, checks=checks)
+
+    def publish(
+        self, names: Iterable[str] = (), *, registry: str | None = None, checks: str = "auto", message: str = ""
+    ) -> tuple[Published, ...]:
+        """Publish what the current commit says; see `catalog.publish`."""
+        from envcatalog.catalog.publish import publish_names
+
+        where = registry or self.content.settings.registry
+        if where is None:
+            raise UserError(
+                "no registry is given", "use `--registry`, `ENVCAT_REGISTRY`, or `registry:` in catalog/catalog.yaml"
+            )
+        return publish_names(self, self._names(names), registry=where, checks=checks, message=message)
+
+    def list(self) -> tuple[Listed, ...]:
+        """One row for each environment of the work tree, sorted by name; broken definitions have no description."""
+        newest: dict[str, int] = {}
+        for version in self.repository.versions():
+            newest[version.name] = max(version.number, newest.get(version.name, 0))
+        rows = []
+        for name in self.content.names:
+            found = self.content.reading(name).environment
+            rows.append(
+                Listed(
+                    name=name, kind=found.kind if found else "system", version=newest.get(name),
+                    aliases=found.aliases if found else (), description=found.description if found else "",
+                )
+            )
+        return tuple(rows)
+
+    def versions(self, name: str) -> tuple[Version, ...]:
+        """Versions of one environment, newest first."""
+        found = self.repository.versions(name)
+        if not found:
+            self.content.reading(name)  # an unknown name is an error, an unpublished one is not
+        return tuple(sorted(found, key=lambda version: version.number, reverse=True))
+
+    def resolve(self, text: str) -> tuple[str, Content]:
+        """The name of a reference and the content it points at; the work tree for a bare name."""
+        reference = parse_reference(text)
+        if not reference.at or reference.at == "{worktree}":
+            return reference.name, self.content
+        versions = self.versions(reference.name)
+        if reference.number is not None or reference.at == "latest":
+            return reference.name, self.at(self._version(reference.name, reference.number, versions).commit)
+        aliases = dict(self.content.environment(reference.name).aliases)
+        if reference.at in aliases:
+            return reference.name, self.at(self._version(reference.name, aliases[reference.at], versions).commit)
+        try:
+            return reference.name, self.at(self.repository.resolve(reference.at))
+        except UserError as error:
+            known = [*aliases, "latest", *(str(version.number) for version in versions)]
+            near = difflib.get_close_matches(reference.at, known, n=1)
+            hint = f"did you mean `{reference.name}@{near[0]}`" if near else f"there is {', '.join(known)}"
+            raise UserError(f"`{reference.name}` has no `{reference.at[:80]}`", hint) from error
+
+    def side(self, text: str) -> Side:
+        """Definition and lock at a reference, for a comparison."""
+        from envcatalog.catalog.differ import Side
+
+        name, content = self.resolve(text)
+        return Side(environment=content.environment(name), lock=content.lock(name))
+
+    def diff(self, before: str, after: str | None = None) -> tuple[Change, ...]:
+        """What differs; with one reference, what the work tree changed since the newest version (or HEAD)."""
+        from envcatalog.catalog.differ import Side, diff_sides
+
+        if after is not None:
+            return diff_sides(self.side(before), self.side(after))
+        reference = parse_reference(before)
+        if reference.at:
+            return diff_sides(self.side(before), self.side(reference.name))
+        new = self.side(reference.name)
+        if self.repository.versions(reference.name):
+            return diff_sides(self.side(f"{reference.name}@latest"), new)
+        head = self.repository.head()
+        at_head = self.at(head) if head else None
+        if at_head is None or reference.name not in at_head.names:
+            return diff_sides(Side(environment=None, lock=None), new)
+        old = Side(environment=at_head.environment(reference.name), lock=at_head.lock(reference.name))
+        return diff_sides(old, new)
+
+    def open_registry(self, where: str) -> Registry:
+        """A registry or OCI layout; a relative layout of `catalog.yaml` is below the catalog's root."""
+        from envcatalog.registry.open import open_registry
+
+        return open_registry(where, cache=self.cache)
+
+    def _names(self, names: Iterable[str]) -> tuple[str, ...]:
+        chosen = tuple(dict.fromkeys(names))
+        for name in chosen:
+            self.content.reading(name)
+        return chosen or self.content.names
+
+    def _versions_of(self, names: Sequence[str]) -> _VersionsByName:
+        return _VersionsByName(self.repository, names)
+
+    def _version(self, name: str, number: int | None, versions: Sequence[Version]) -> Version:
+        if number is None and versions:
+            return versions[0]
+        for version in versions:
+            if version.number == number:
+                return version
+        wanted = "no version" if number is None else f"no version {number}"
+        have = ", ".join(str(version.number) for version in versions[:10])
+        raise UserError(f"`{name}` has {wanted}", f"it has {have}" if have else "run `envcat publish` to make one")
+
+
+class _VersionsByName:
+    """Versions of a name, ascending; one question to Git for one name, and one for many."""
+
+    MANY = 4
+
+    def __init__(self, repository: CatalogRepository, names: Sequence[str]) -> None:
+        self._repository = repository
+        self._found: dict[str, list[Version]] = {}
+        if len(names) > self.MANY:
+            self._found = {name: [] for name in names}
+            for version in repository.versions():
+                self._found.setdefault(version.name, []).append(version)
+
+    def __call__(self, name: str) -> Sequence[Version]:
+        if name not in self._found:
+            self._found[name] = list(self._repository.versions(name))
+        return sorted(self._found[name], key=lambda version: version.number)

@@ -1,0 +1,69 @@
+"""Every problem of every file at once. Only files are read: nothing is fetched, nothing is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from envcatalog.catalog.content import Content
+from envcatalog.catalog.places import SETTINGS_PATH, lock_path
+from envcatalog.definition.reader import Reading, read_settings
+from envcatalog.definition.rules import check_catalog
+from envcatalog.model.errors import Refusal
+from envcatalog.model.problem import Problem
+from envcatalog.model.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """How many definitions were checked, and all that was found, sorted by file and place."""
+
+    checked: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True when there is no error; warnings do not count."""
+        return all(problem.severity != "error" for problem in self.problems)
+
+
+def validate(content: Content, names: Iterable[str] = ()) -> Validation:
+    """Check the settings and the named definitions (all without a name), and the locks beside them.
+
+    Raises:
+        UserError: a name does not exist.
+    """
+    chosen = tuple(dict.fromkeys(names))
+    problems: list[Problem] = []
+    settings = Settings()
+    data = content.source.read(SETTINGS_PATH)
+    if data is not None:
+        reading = read_settings(data, SETTINGS_PATH)
+        settings = reading.settings or settings
+        problems += reading.problems
+    wanted = chosen or content.names
+    checked = {name: content.reading(name) for name in wanted}
+    # Rules across files need the bases, too; what is wrong inside those is only reported when asked for.
+    context = checked if not chosen else {name: content.reading(name) for name in content.names}
+    for found in checked.values():
+        problems += found.problems
+    files = {f"catalog/{name}/environment.yaml" for name in wanted}
+    problems += [problem for problem in check_catalog(context, settings) if problem.file in files]
+    problems += _locks(content, wanted, checked)
+    problems += getattr(content.source, "problems", lambda: ())()
+    return Validation(
+        checked=len(checked),
+        problems=tuple(sorted(set(problems), key=lambda item: (item.file, item.line, item.column, item.code))),
+    )
+
+
+def _locks(content: Content, names: Iterable[str], readings: dict[str, Reading]) -> list[Problem]:
+    problems = []
+    for name in names:
+        if readings[name].environment is None:
+            continue
+        try:
+            content.lock(name)
+        except Refusal as error:
+            problems.append(Problem(code="lock-invalid", message=error.message, file=lock_path(name), hint=error.hint))
+    return problems

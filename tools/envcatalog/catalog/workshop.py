@@ -1,0 +1,94 @@
+"""The tools that building needs, made once for a command and only when they are needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envcatalog.model.errors import UserError
+from envcatalog.model.image import BaseImage, BuiltImage, Layer
+from envcatalog.model.plan import BaseManifest, ImagePlan
+from envcatalog.model.seams import Progress, Repository
+from envcatalog.model.settings import Settings
+
+if TYPE_CHECKING:
+    from envcatalog.image.build import Builder
+    from envcatalog.lock.fetch import ArtefactStore
+    from envcatalog.registry.base import ImageSource
+
+
+class Workshop:
+    """Artefacts, builder and base images of one catalog on one machine.
+
+    Args:
+        root: the catalog's root, to which ``oci:`` bases are relative.
+        cache: folder for artefacts, layers and blobs; safe to share between processes and to delete.
+    """
+
+    def __init__(self, *, root: Path, cache: Path, settings: Settings, progress: Progress) -> None:
+        self.root = root
+        self.cache = cache
+        self.settings = settings
+        self.progress = progress
+
+    @cached_property
+    def artefacts(self) -> ArtefactStore:
+        """The files that locks name."""
+        from envcatalog.lock.fetch import ArtefactStore
+
+        return ArtefactStore(self.cache, self.settings, self.progress)
+
+    @cached_property
+    def images(self) -> ImageSource:
+        """Base images, by reference and by digest."""
+        from envcatalog.registry.base import ImageSource
+
+        return ImageSource(self.root, self.cache)
+
+    @cached_property
+    def builder(self) -> Builder:
+        """The embedded builder."""
+        from envcatalog.image.build import Builder
+
+        return Builder(self.cache, self.artefacts, self.progress)
+
+    def base(self, base: BaseManifest) -> BaseImage:
+        """A base image's manifest and configuration; its layers stay where they are."""
+        return self.images.image(base)
+
+    def build(self, plan: ImagePlan, known: Callable[[], dict[str, Layer]]) -> BuiltImage:
+        """The image; `known` is asked only if a layer is not in the local cache."""
+        wanted = {layer.key for platform in plan.platforms for layer in platform.layers}
+        local = wanted <= self.builder.cached(wanted)
+        return self.builder.build(plan, known={} if local else known(), bases=self.base)
+
+
+def known_layers(repository: Repository, digest: str, plan: ImagePlan) -> dict[str, Layer]:
+    """Layers by key of an image that the registry holds, for the plan's platforms; nothing but JSON is fetched."""
+    from envcatalog.image.reuse import layers_of
+
+    index = repository.manifest(digest)
+    if index is None:
+        return {}
+    platforms = {item.platform for item in plan.platforms}
+    layers: dict[str, Layer] = {}
+    for entry in _entries(index.data):
+        named = entry.get("platform") or {}
+        if f"{named.get('os')}/{named.get('architecture')}" not in platforms:
+            continue
+        manifest = repository.manifest(str(entry.get("digest")))
+        if manifest is None:
+            continue
+        config = json.loads(manifest.data).get("config", {}).get("digest")
+        layers |= layers_of(manifest.data, repository.blob(config), repository.name)
+    return layers
+
+
+def _entries(index: bytes) -> list[dict[str, dict[str, str] | str]]:  # type: ignore[type-arg]
+    try:
+        return list(json.loads(index).get("manifests", []))
+    except (ValueError, AttributeError) as error:
+        raise UserError("the registry holds an index that is no JSON object") from error

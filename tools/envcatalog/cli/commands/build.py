@@ -1,0 +1,46 @@
+"""`envcat build`."""
+
+from __future__ import annotations
+
+import click
+
+from envcatalog.cli.options import (
+    catalog_options,
+    chosen_registry,
+    formats,
+    names_argument,
+    open_catalog,
+    registry_option,
+)
+
+
+@click.command("build")
+@names_argument
+@click.option("--check/--no-check", default=False, show_default=True, help="Run the definition's checks in the image.")
+@catalog_options
+@registry_option
+@formats()
+@click.pass_context
+def command(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    check: bool,
+    directory: str | None,
+    registry: str | None,
+    form: str,
+) -> int:
+    """Build images from the work tree and print their digests; no version is made.
+
+    With --registry the images are stored there by digest, without a tag. Layers are kept in the local cache, so
+    publishing afterwards builds nothing again.
+    """
+    catalog = open_catalog(ctx, directory)
+    images = catalog.build(names, registry=chosen_registry(ctx, registry), checks="auto" if check else None)
+    if form == "json":
+        from envcatalog.report.json import build_json
+
+        click.echo(build_json(images), nl=False)
+    else:
+        for image in images:
+            click.echo(f"{image.environment}  {image.digest}")
+    return 0

@@ -1,0 +1,60 @@
+"""`envcat plan`."""
+
+from __future__ import annotations
+
+import click
+
+from envcatalog import __version__
+from envcatalog.cli.options import (
+    catalog_options,
+    chosen_registry,
+    colour,
+    formats,
+    names_argument,
+    open_catalog,
+    registry_option,
+)
+from envcatalog.model.errors import EXIT_NO
+
+
+@click.command("plan")
+@names_argument
+@catalog_options
+@registry_option
+@formats("github", "sarif", "github-matrix", "markdown")
+@click.pass_context
+def command(
+    ctx: click.Context, names: tuple[str, ...], directory: str | None, registry: str | None, form: str
+) -> int:
+    """Say for each environment whether publish would build, skip, retag or refuse it, and why.
+
+    Git alone is asked, so it is safe on a stranger's pull request; with --registry (or $ENVCAT_REGISTRY) the images
+    and tags there are compared, too. Exit code 1 if an environment is refused.
+    """
+    actions = open_catalog(ctx, directory).plan(names, registry=chosen_registry(ctx, registry))
+    if form == "json":
+        from envcatalog.report.json import plan_json
+
+        text = plan_json(actions)
+    elif form == "github":
+        from envcatalog.report.github import plan_github
+
+        text = plan_github(actions)
+    elif form == "sarif":
+        from envcatalog.report.sarif import plan_sarif
+
+        text = plan_sarif(actions, version=__version__)
+    elif form == "github-matrix":
+        from envcatalog.report.matrix import plan_matrix
+
+        text = plan_matrix(actions)
+    elif form == "markdown":
+        from envcatalog.report.markdown import plan_markdown
+
+        text = plan_markdown(actions)
+    else:
+        from envcatalog.report.text import plan_text
+
+        text = plan_text(actions, colour=colour())
+    click.echo(text, nl=False)
+    return EXIT_NO if any(action.action == "refuse" for action in actions) else 0

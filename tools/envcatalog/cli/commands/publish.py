@@ -1,0 +1,54 @@
+"""`envcat publish`."""
+
+from __future__ import annotations
+
+import click
+
+from envcatalog.cli.options import (
+    catalog_options,
+    chosen_registry,
+    colour,
+    formats,
+    names_argument,
+    open_catalog,
+    registry_option,
+)
+from envcatalog.model.errors import EXIT_NO
+
+
+@click.command("publish")
+@names_argument
+@click.option(
+    "--checks", type=click.Choice(["auto", "engine", "namespace", "skip"]), default="auto", show_default=True,
+    help="Where the definition's checks run: an engine if there is one, else an unprivileged namespace.",
+)
+@click.option("-m", "--message", default="", help="What the version's tag says.")
+@catalog_options
+@registry_option
+@formats()
+@click.pass_context
+def command(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    checks: str,
+    message: str,
+    directory: str | None,
+    registry: str | None,
+    form: str,
+) -> int:
+    """Build what changed in the current commit, check it, and publish it as the next version.
+
+    The order is: blobs, manifest by digest, the version's Git tag (pushed first where there is a remote), registry
+    tag N, moving tags. The same command run again finishes what was interrupted; what is published never changes.
+    """
+    catalog = open_catalog(ctx, directory)
+    rows = catalog.publish(names, registry=chosen_registry(ctx, registry), checks=checks, message=message)
+    if form == "json":
+        from envcatalog.report.json import publish_json
+
+        click.echo(publish_json(rows), nl=False)
+    else:
+        from envcatalog.report.text import published_text
+
+        click.echo(published_text(rows, colour=colour()), nl=False)
+    return EXIT_NO if any(row.status == "refused" for row in rows) else 0

@@ -1,0 +1,42 @@
+"""`envcat validate`."""
+
+from __future__ import annotations
+
+import click
+
+from envcatalog import __version__
+from envcatalog.cli.options import catalog_options, colour, formats, names_argument, open_catalog
+from envcatalog.model.errors import EXIT_NO
+
+
+@click.command("validate")
+@names_argument
+@catalog_options
+@formats("github", "sarif")
+@click.pass_context
+def command(ctx: click.Context, names: tuple[str, ...], directory: str | None, form: str) -> int:
+    """Check definitions, settings and locks, and report every problem of every file at once.
+
+    Only files are read: nothing is fetched and nothing is run, so it is safe on a stranger's pull request.
+    Exit code 1 when there are errors.
+    """
+    result = open_catalog(ctx, directory).validate(names)
+    if form == "json":
+        from envcatalog.report.json import validate_json
+
+        click.echo(validate_json(result.checked, result.problems), nl=False)
+    elif form == "github":
+        from envcatalog.report.github import problems_github
+
+        click.echo(problems_github(result.problems), nl=False)
+    elif form == "sarif":
+        from envcatalog.report.sarif import problems_sarif
+
+        click.echo(problems_sarif(result.problems, version=__version__), nl=False)
+    else:
+        from envcatalog.report.problems import problems_text
+
+        click.echo(problems_text(result.problems, colour=colour()), nl=False)
+        found = len(result.problems)
+        click.echo(f"{result.checked} checked, {found or 'no'} problem{'' if found == 1 else 's'}")
+    return 0 if result.ok else EXIT_NO

@@ -1,0 +1,77 @@
+"""The command `envcat`: a group whose commands are imported only when they are used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from envcatalog import __version__
+from envcatalog.cli.errors import guarded
+
+# Listed by hand so that `envcat --help` imports no command. The order is the order of work.
+COMMANDS = {
+    "init": "Make a new catalog with one environment.",
+    "new": "Add an environment to the catalog.",
+    "validate": "Check definitions, settings and locks; nothing is fetched or run.",
+    "lock": "Resolve definitions to exact files, by name, size and sha256.",
+    "plan": "Say what publish would do for each environment, and why.",
+    "build": "Build images into an OCI layout without publishing a version.",
+    "publish": "Build what changed, check it, and publish it as a version.",
+    "list": "List the environments with their versions and aliases.",
+    "show": "Show one environment: definition, lock and image.",
+    "log": "Show the versions of an environment.",
+    "diff": "Show what differs between two environments or versions.",
+    "doctor": "Say what this machine has, what is missing, and what to do.",
+    "demo": "Walk through all of it in an empty folder.",
+}
+
+
+class LazyGroup(click.Group):
+    """Commands by name; help texts without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"envcatalog.cli.commands.{cmd_name}")
+        command: click.Command = module.command
+        command.short_help = COMMANDS[cmd_name]
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            raise click.UsageError(f"there is no command `{args[0]}`.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("-C", "directory", default=None, metavar="DIR", help="Run as if started in DIR (the catalog).")
+@click.option("--registry", default=None, metavar="WHERE", help="`oci:DIR` or `HOST[:PORT]/PREFIX`.")
+@click.version_option(__version__, "--version", prog_name="envcat")
+@click.pass_context
+def cli(ctx: click.Context, directory: str | None, registry: str | None) -> None:
+    """An environment catalog for machine learning that is only Git and a registry.
+
+    Each environment is one YAML file, catalog/NAME/environment.yaml. Commits and tags are its versions; a change
+    becomes a published, bit-for-bit reproducible container image; and nothing else runs.
+    """
+    ctx.obj = {"directory": directory, "registry": registry}
+
+
+def main() -> None:
+    """Entry point of the console script; never shows a traceback."""
+    sys.exit(guarded(cli))

@@ -1,0 +1,80 @@
+"""Options that several commands share, as decorators."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from envcatalog.model.errors import UserError
+
+if TYPE_CHECKING:
+    from envcatalog.catalog.sdk import Catalog
+    from envcatalog.model.seams import Progress
+
+Command = Callable[..., Any]
+
+
+def formats(*extra: str) -> Callable[[Command], Command]:
+    """``--format text|json`` and the extra ones."""
+    return click.option(
+        "--format", "form", type=click.Choice(["text", "json", *extra]), default="text", show_default=True,
+        help="How to print what is found.",
+    )
+
+
+def catalog_options(command: Command) -> Command:
+    """``-C DIR``, also after the command's name."""
+    return click.option("-C", "directory", default=None, metavar="DIR", help="The catalog's folder.")(command)
+
+
+def registry_option(command: Command) -> Command:
+    """``--registry``, also after the command's name."""
+    return click.option(
+        "--registry", default=None, metavar="WHERE",
+        help="`oci:DIR` or `HOST[:PORT]/PREFIX`; also $ENVCAT_REGISTRY.",
+    )(command)
+
+
+def names_argument(command: Command) -> Command:
+    """Any number of environment names; none means all."""
+    return click.argument("names", nargs=-1, metavar="[NAME]...")(command)
+
+
+def chosen_folder(ctx: click.Context, directory: str | None) -> Path:
+    """`-C` after the command wins over `-C` before it; the current folder otherwise."""
+    chosen = directory or (ctx.obj or {}).get("directory")
+    folder = Path(chosen) if chosen else Path.cwd()
+    if not folder.is_dir():
+        raise UserError(f"there is no folder `{chosen}`")
+    return folder.absolute()
+
+
+def chosen_registry(ctx: click.Context, registry: str | None) -> str | None:
+    """What the operator said: the option, else the environment variable; never what a file says."""
+    return registry or (ctx.obj or {}).get("registry") or os.environ.get("ENVCAT_REGISTRY") or None
+
+
+def open_catalog(ctx: click.Context, directory: str | None) -> Catalog:
+    """The catalog in the chosen folder; closed with the command."""
+    from envcatalog.catalog.sdk import Catalog
+
+    return ctx.with_resource(Catalog.open(chosen_folder(ctx, directory), progress=progress()))
+
+
+def progress() -> Progress:
+    """Lines on stderr, or a live display on a terminal."""
+    from envcatalog.report.progress import progress_for
+
+    return progress_for(sys.stderr, os.environ)
+
+
+def colour() -> bool:
+    """Whether stdout takes colour."""
+    from envcatalog.report.style import wants_colour
+
+    return wants_colour(sys.stdout, os.environ)
