@@ -2,7 +2,7 @@
 
 The rule for the machine's configuration, since a machine also lists repositories of other vendors: an
 entry counts when its type is ``deb``, its component ``main``, its suite is a Debian suite (by code name or by
-class, with or without ``-updates`` or ``-security``), and its ``Signed-By`` is a ``debian-archive`` keyring or
+class, with or without ``-updates`` or ``-security``), its ``Signed-By`` is a ``debian-archive`` keyring or
 absent. An entry that slips through is still refused later, when its Release file is not signed by a Debian
 key. The suite of the entry need not be the one that a definition asks for: only the archive's root is taken
 from it, and the pattern (``{suite}``, ``{suite}-updates``, ``{suite}-security``) that this root serves.

@@ -1,0 +1,100 @@
+"""Bounded downloads from Debian archives (``http``, ``https``, ``file``)."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from envcatalog.model.errors import UserError
+
+if TYPE_CHECKING:
+    from urllib3 import PoolManager
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 30.0
+RETRIES = 4
+
+
+class Downloads:
+    """Connections that are kept open for one piece of work; safe for several threads."""
+
+    def __init__(self) -> None:
+        self._pools: dict[str, PoolManager] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for pool in self._pools.values():
+            pool.clear()
+
+    def get(self, url: str, *, limit: int) -> bytes | None:
+        """The bytes at `url`; None where there is nothing (404, 410, no such file).
+
+        Raises:
+            UserError: the archive cannot be reached, answers with an error, or sends over `limit` bytes.
+        """
+        if urlsplit(url).scheme == "file":
+            return _local(url, limit)
+        import urllib3
+
+        try:
+            response = self._pool(url).request("GET", url, preload_content=False)
+            try:
+                if response.status in (404, 410):
+                    return None
+                if response.status != 200:
+                    raise UserError(f"`{url}` answers with HTTP status {response.status}")
+                return _bounded(response.read(limit + 1), url, limit)
+            finally:
+                response.close()
+                response.release_conn()
+        except urllib3.exceptions.HTTPError as error:
+            raise UserError(f"`{url}` cannot be fetched: {_reason(error)}") from None
+
+    def _pool(self, url: str) -> PoolManager:
+        import urllib3
+
+        parts = urlsplit(url)
+        proxy = "" if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme, "")
+        if proxy not in self._pools:
+            options: dict[str, Any] = {
+                "retries": urllib3.Retry(
+                    total=RETRIES,
+                    backoff_factor=0.2,
+                    status_forcelist=(429, 500, 502, 503, 504),
+                    raise_on_status=False,
+                ),
+                "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+                "maxsize": 8,
+                "headers": {"User-Agent": "envcatalog", "Accept-Encoding": "identity"},
+            }
+            made = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+            self._pools.setdefault(proxy, made)
+        return self._pools[proxy]
+
+
+def _local(url: str, limit: int) -> bytes | None:
+    try:
+        with open(unquote(urlsplit(url).path), "rb") as file:  # noqa: PTH123
+            return _bounded(file.read(limit + 1), url, limit)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"`{url}` cannot be read: {error.strerror}") from None
+
+
+def _bounded(data: bytes, url: str, limit: int) -> bytes:
+    if len(data) > limit:
+        raise UserError(f"`{url}` is larger than the {limit} bytes it may have")
+    return data
+
+
+def _reason(error: Exception) -> str:
+    """The innermost reason: urllib3 wraps it in names of pools and counts of retries."""
+    reason = getattr(error, "reason", None)
+    return _reason(reason) if isinstance(reason, Exception) else str(error).rpartition(": ")[2] or repr(error)

@@ -1,0 +1,51 @@
+"""What a Debian base consists of, and which dependencies are not followed. Data, with its reasons.
+
+Packages are unpacked without their maintainer scripts, as distroless images are. So a dependency that only a
+script uses would add files that nothing ever runs: debconf alone brings perl. Such edges are left out.
+Essential packages (coreutils, bash ...) are depended on by nobody, so they are there only when asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+BASE_PACKAGES = (
+    "base-files",  # /etc/os-release, /etc/debian_version, the folders of the file system
+    "ca-certificates",  # TLS; the bundle is written by the image's deb layer
+    "dash",  # /bin/sh, for entry points and subprocess.run(shell=True)
+    "libc6",
+    "libgcc-s1",  # wheels with C++ or OpenMP code link to these two
+    "libstdc++6",
+    "netbase",  # /etc/services and /etc/protocols, for getservbyname
+    "tzdata",  # zoneinfo
+)
+
+_BY_DEBCONF = "asks questions while a package is configured"
+_BY_SCRIPTS = "is only called by maintainer scripts"
+
+NOT_FOLLOWED: Mapping[str, str] = {
+    "adduser": _BY_SCRIPTS,
+    "cdebconf": _BY_DEBCONF,
+    "debconf": _BY_DEBCONF,
+    "debconf-2.0": _BY_DEBCONF,
+    "dpkg": "is the package manager, and nothing is installed in an image that is built from a lock",
+    "init-system-helpers": "enables services, and a container has no init system",
+    "install-info": "indexes manuals for a reader that is not there",
+    "ucf": "keeps changed configuration files across upgrades, and an image is never upgraded in place",
+}
+
+NOT_FOLLOWED_FROM: Mapping[tuple[str, str], str] = {
+    ("base-files", "awk"): "its postinst uses awk",
+    ("ca-certificates", "openssl"): "its postinst hashes certificates; the bundle alone is written instead",
+    ("dash", "debianutils"): "its postinst registers the shell",
+}
+
+
+def is_followed(package: str, dependency: str) -> bool:
+    """Whether an edge of the dependency graph is followed."""
+    return dependency not in NOT_FOLLOWED and (package, dependency) not in NOT_FOLLOWED_FROM
+
+
+def interpreter_packages(version: str) -> tuple[str, ...]:
+    """The packages of a Debian Python: the interpreter and the standard library (without tkinter and idle)."""
+    return (f"libpython{version}-stdlib", f"python{version}-minimal")
