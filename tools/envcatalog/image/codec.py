@@ -5,12 +5,12 @@ whole. Several members in one file are valid gzip (RFC 1952, 2.2).
 
 The bytes must follow from the input and from `CODEC` alone, never from the CPU. Why that holds for libdeflate
 1.25, which ``deflate`` 0.9.0 carries: its compressor looks at no CPU feature at run time. Only
-`lib/adler32.c`, `lib/crc32.c` and `lib/deflate_decompress.c` choose code by CPU, and a checksum is the same by
-any code. The vector code of the compressor (`lib/{x86,arm,riscv}/matchfinder_impl.h`) is chosen when it is
+`lib/adler32.c`, `lib/crc32.c` and `lib/deflate_decompress.c` choose code by CPU, and a checksum is the same
+by any code. The vector code of the compressor (`lib/{x86,arm,riscv}/matchfinder_impl.h`) is chosen when it is
 compiled and replaces two loops of `lib/matchfinder_common.h`: one fills a table, one subtracts 32768 with
 saturation; both are exact integer arithmetic. The hash is a 32-bit multiplication of a value read as
-little-endian, and a match's length is the number of equal bytes whatever the word size. zlib-ng and ISA-L, for
-contrast, hash by CPU instructions.
+little-endian, and a match's length is the number of equal bytes whatever the word size. zlib-ng and ISA-L,
+for contrast, hash by CPU instructions.
 
 `check_codec` compresses a sample before the first layer is made, since a distribution may have linked
 ``deflate`` to another libdeflate under the same version.

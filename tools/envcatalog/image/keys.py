@@ -1,0 +1,37 @@
+"""Layer keys: a digest of all that determines a layer's bytes, and of nothing else.
+
+Titles, platforms and the environment's name are left out on purpose: two environments, or two platforms, that
+hold the same wheel share its layer. Golden keys stand in the tests; what a layer kind writes may only change
+together with `LAYER_FORMAT`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from envcatalog.image.codec import CODEC
+from envcatalog.model.digest import Json, json_digest
+from envcatalog.model.lock import Artefact
+from envcatalog.model.plan import LAYER_FORMAT, LayerKind, PythonTarget
+
+
+def layer_key(kind: LayerKind, artefacts: Iterable[Artefact] = (), python: PythonTarget | None = None) -> str:
+    """The key, in the OCI spelling of a digest; the order of the artefacts does not matter.
+
+    An artefact counts by file name and content: the name of a wheel is part of what an installer reads.
+    """
+    return json_digest(
+        {
+            "format": LAYER_FORMAT,
+            "codec": CODEC,
+            "kind": kind,
+            "artefacts": sorted([artefact.file, artefact.sha256] for artefact in artefacts),
+            "python": _python_values(python),
+        }
+    )
+
+
+def _python_values(python: PythonTarget | None) -> Json:
+    if python is None:
+        return None
+    return {"version": python.version, "interpreter": python.interpreter, "bytecode": python.bytecode}
