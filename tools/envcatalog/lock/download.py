@@ -1,0 +1,232 @@
+"""Fetch one URL: retries, credentials that stay with their host, and never a byte more than expected."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from netrc import NetrcParseError, netrc
+from typing import TYPE_CHECKING, IO, TypeVar
+from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from envcatalog.lock.urls import Origin, local_path, origin_of, redacted, without_credentials
+from envcatalog.model.errors import UserError
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+ATTEMPTS = 5
+MAX_WAIT = 60.0  # seconds, whatever a server asks for
+_T = TypeVar("_T")
+_REDIRECTS = 5
+_CHUNK = 256 * 1024
+_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+_GONE = frozenset({404, 410})
+
+
+class GoneError(Exception):
+    """The place answers, and says that there is no such file."""
+
+
+class DifferentError(Exception):
+    """The bytes are not the expected ones; the text says in what."""
+
+
+class _AgainError(Exception):
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+class Downloader:
+    """HTTP(S) and ``file:`` downloads; safe for use by several threads.
+
+    Args:
+        credentials: user name and password by origin, used for that origin only.
+        connections: how many a host may get at the same time.
+        sleep: how to wait between two attempts, in seconds.
+    """
+
+    def __init__(
+        self,
+        credentials: Mapping[Origin, tuple[str, str]],
+        *,
+        connections: int = 4,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._credentials = credentials
+        self._connections = connections
+        self._sleep = sleep
+        self._pools: dict[str | None, PoolManager] = {}
+
+    def close(self) -> None:
+        """Close the connections."""
+        for pool in self._pools.values():
+            pool.clear()
+
+    def fetch(
+        self, url: str, out: IO[bytes], *, size: int, sha256: str, advance: Callable[[int], None]
+    ) -> None:
+        """Write the file's bytes to `out` and verify them.
+
+        Raises:
+            GoneError: there is no such file.
+            DifferentError: other bytes than expected; `out` then holds some of them.
+            UserError: the place cannot be reached.
+        """
+
+        def attempt() -> None:
+            out.seek(0)
+            out.truncate()
+            with self._open(url) as chunks:
+                _copy_verified(chunks, out, size, sha256, advance)
+
+        self._with_retries(url, attempt)
+
+    def measure(self, url: str) -> tuple[int, str]:
+        """Size and sha256 of a file that an index tells too little about, read once and kept nowhere."""
+
+        def attempt() -> tuple[int, str]:
+            digest, size = hashlib.sha256(), 0
+            with self._open(url) as chunks:
+                for chunk in chunks:
+                    digest.update(chunk)
+                    size += len(chunk)
+            return size, digest.hexdigest()
+
+        return self._with_retries(url, attempt)
+
+    def length(self, url: str) -> int:
+        """The size by a HEAD request; 0 where the server does not tell."""
+
+        def attempt() -> int:
+            response = self._answer("HEAD", url)
+            response.close()
+            encoded = response.headers.get("Content-Encoding", "identity") != "identity"
+            text = response.headers.get("Content-Length", "")
+            return int(text) if text.isascii() and text.isdigit() and not encoded else 0
+
+        return self._with_retries(url, attempt)
+
+    def _with_retries(self, url: str, attempt: Callable[[], _T]) -> _T:
+        for number in range(ATTEMPTS):
+            try:
+                return attempt()
+            except _AgainError as error:
+                reason = str(error)
+                if number + 1 < ATTEMPTS:
+                    self._sleep(min(MAX_WAIT, error.wait if error.wait is not None else 0.3 * 2**number))
+        raise UserError(f"`{redacted(url)}` cannot be read: {reason}", "check the network and try again")
+
+    @contextmanager
+    def _open(self, url: str) -> Iterator[Iterator[bytes]]:
+        from urllib3.exceptions import HTTPError
+
+        path = local_path(url)
+        if path is not None:
+            try:
+                with path.open("rb") as source:
+                    yield iter(lambda: source.read(_CHUNK), b"")
+            except OSError:
+                raise GoneError from None
+            return
+        response = self._answer("GET", url)
+        try:
+            yield response.stream(_CHUNK, decode_content=False)
+        except HTTPError as error:
+            raise _AgainError(f"the connection broke ({type(error).__name__})") from None
+        finally:
+            response.close()
+
+    def _answer(self, method: str, url: str) -> BaseHTTPResponse:
+        for _ in range(_REDIRECTS):
+            response = self._request(method, url)
+            target = response.headers.get("Location", "")
+            if response.status not in (301, 302, 303, 307, 308) or not target:
+                return _checked(response, url)
+            response.close()
+            url = urljoin(url, target)
+            if urlsplit(url).scheme not in ("http", "https"):
+                break  # a server must not send us to a local file
+        raise UserError(f"`{redacted(url)}` redirects too often or to an address that is not HTTP")
+
+    def _request(self, method: str, url: str) -> BaseHTTPResponse:
+        from urllib3.exceptions import HTTPError
+
+        headers = {"Accept-Encoding": "identity", **self._authorization(url)}
+        try:
+            return self._pool(url).request(
+                method,
+                without_credentials(url),
+                headers=headers,
+                preload_content=False,
+                redirect=False,
+                retries=False,
+                timeout=60.0,
+            )
+        except HTTPError as error:
+            raise _AgainError(f"no connection ({type(error).__name__})") from None
+
+    def _authorization(self, url: str) -> dict[str, str]:
+        from urllib3 import make_headers
+
+        login = self._credentials.get(origin_of(url)) or _netrc_login(urlsplit(url).hostname or "")
+        return make_headers(basic_auth=":".join(login)) if login else {}
+
+    def _pool(self, url: str) -> PoolManager:
+        from urllib3 import PoolManager, ProxyManager
+
+        parts = urlsplit(url)
+        proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+        if proxy not in self._pools:
+            size = self._connections
+            pool = ProxyManager(proxy, maxsize=size) if proxy else PoolManager(maxsize=size)
+            self._pools.setdefault(proxy, pool)
+        return self._pools[proxy]
+
+
+def _checked(response: BaseHTTPResponse, url: str) -> BaseHTTPResponse:
+    if response.status == 200:
+        return response
+    response.close()
+    if response.status in _GONE:
+        raise GoneError
+    if response.status in _AGAIN:
+        asked = response.headers.get("Retry-After", "")
+        raise _AgainError(f"HTTP status {response.status}", float(asked) if asked.isdecimal() else None)
+    hint = "are there credentials for this host in the index' URL or in `~/.netrc`?"
+    raise UserError(
+        f"`{redacted(url)}` cannot be read: HTTP status {response.status}",
+        hint if response.status in (401, 403) else "",
+    )
+
+
+def _copy_verified(
+    chunks: Iterator[bytes], out: IO[bytes], size: int, sha256: str, advance: Callable[[int], None]
+) -> None:
+    digest, done = hashlib.sha256(), 0
+    try:
+        for chunk in chunks:
+            done += len(chunk)
+            if done > size:
+                raise DifferentError(f"it is larger than {size} bytes")
+            digest.update(chunk)
+            out.write(chunk)
+            advance(len(chunk))
+    except _AgainError:
+        advance(-done)
+        raise
+    if done < size:
+        raise DifferentError(f"it has {done} instead of {size} bytes")
+    if digest.hexdigest() != sha256:
+        raise DifferentError(f"its sha256 is `{digest.hexdigest()}` instead of `{sha256}`")
+
+
+def _netrc_login(host: str) -> tuple[str, str] | None:
+    with suppress(OSError, NetrcParseError):
+        found = netrc().authenticators(host)
+        if found and found[2]:
+            return found[0], found[2]
+    return None

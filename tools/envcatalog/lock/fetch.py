@@ -1,0 +1,205 @@
+"""The files that a lock names, kept by their sha256 in the cache.
+
+Several processes may share the cache: a file appears under its digest in one step, complete and verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from threading import Lock
+
+from envcatalog.lock.addresses import look_up, recall
+from envcatalog.lock.download import DifferentError, Downloader, GoneError
+from envcatalog.lock.indexes import machine_indexes
+from envcatalog.lock.named import check_index
+from envcatalog.lock.urls import credentials_in
+from envcatalog.model.errors import Refusal, UserError
+from envcatalog.model.lock import Artefact, Deb, Wheel
+from envcatalog.model.seams import Bar, Progress
+from envcatalog.model.settings import DebianMirror, Settings
+
+PARALLEL = 4
+
+
+class _Meter:
+    """A bar for several threads, and the way to stop them between two chunks."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self._lock = Lock()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Whoever advances next is ended."""
+        self._stopped = True
+
+    def advance(self, count: int) -> None:
+        """More bytes are done (fewer, when an attempt begins anew)."""
+        if self._stopped:
+            raise CancelledError
+        with self._lock:
+            self._bar.advance(count)
+
+
+class ArtefactStore:
+    """`model.seams.Artefacts` over the configured indexes and mirrors.
+
+    Args:
+        cache: the cache folder; files go to ``artefacts/sha256/`` below it.
+    """
+
+    def __init__(self, cache: Path, settings: Settings, progress: Progress) -> None:
+        self._cache = cache
+        self._settings = settings
+        self._progress = progress
+        self._folder = cache / "artefacts" / "sha256"
+
+    def path(self, artefact: Artefact) -> Path:
+        """The verified local file, fetched if need be.
+
+        Raises:
+            Refusal: the file is nowhere, or its bytes differ from the lock.
+            UserError: a place cannot be reached.
+        """
+        if not self._present(artefact):
+            self.prefetch((artefact,))
+        return self._folder / artefact.sha256
+
+    def prefetch(self, artefacts: tuple[Artefact, ...]) -> None:
+        """Fetch all that is missing, in parallel; same errors as `path`. What came before an error is kept."""
+        unique = {artefact.sha256: artefact for artefact in artefacts}
+        missing = [artefact for artefact in unique.values() if not self._present(artefact)]
+        if not missing:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        places = self._places(missing)
+        total = sum(artefact.size for artefact in missing)
+        noun = "file" if len(missing) == 1 else "files"
+        downloader = Downloader(self._credentials(), connections=PARALLEL)
+        try:
+            with self._progress.bar(f"fetching {len(missing)} {noun}", total) as bar:
+                self._fetch_all(missing, places, downloader, _Meter(bar))
+        finally:
+            downloader.close()
+
+    def _fetch_all(
+        self,
+        missing: Sequence[Artefact],
+        places: dict[str, tuple[str, ...]],
+        downloader: Downloader,
+        bar: Bar,
+    ) -> None:
+        # the largest first: otherwise it may start last and everything waits for it
+        order = sorted(missing, key=lambda artefact: -artefact.size)
+        with ThreadPoolExecutor(PARALLEL, thread_name_prefix="fetch") as pool:
+            jobs = [pool.submit(self._fetch, item, places[item.sha256], downloader, bar) for item in order]
+            try:
+                for job in jobs:
+                    job.result()
+            except BaseException:
+                bar.stop()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _fetch(
+        self, artefact: Artefact, places: tuple[str, ...], downloader: Downloader, bar: _Meter
+    ) -> None:
+        unreachable: UserError | None = None
+        for url in places:
+            try:
+                self._store(artefact, url, downloader, bar)
+                return
+            except GoneError:
+                continue
+            except UserError as error:
+                if isinstance(error, Refusal):
+                    raise
+                unreachable = error  # another mirror may have it
+        if isinstance(artefact, Wheel):
+            for url in self._new_address(artefact, places):
+                try:
+                    self._store(artefact, url, downloader, bar)
+                    return
+                except GoneError:
+                    continue
+        raise unreachable or gone(artefact)
+
+    def _new_address(self, wheel: Wheel, tried: tuple[str, ...]) -> list[str]:
+        """A remembered address may be out of date; ask again, unless the answer was fresh."""
+        found = look_up([wheel], self._settings, self._cache)
+        return [url for url in found.values() if url not in tried]
+
+    def _store(self, artefact: Artefact, url: str, downloader: Downloader, bar: _Meter) -> None:
+        target = self._folder / artefact.sha256
+        # one folder, so that `os.replace` is one step; a name of our own, so that two processes do not meet
+        with NamedTemporaryFile(dir=self._folder, prefix=".", suffix=".part", delete=False) as out:
+            temporary = Path(out.name)
+            try:
+                downloader.fetch(
+                    url, out.file, size=artefact.size, sha256=artefact.sha256, advance=bar.advance
+                )
+                out.flush()
+                temporary.replace(target)
+            except DifferentError as error:
+                raise Refusal(
+                    f"`{artefact.file}` of `{artefact.name}` differs from the lock: {error}",
+                    f"if the new one is to be trusted, run `envcat lock --upgrade-package {artefact.name} ENV`",
+                ) from None
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def _present(self, artefact: Artefact) -> bool:
+        try:
+            return (self._folder / artefact.sha256).stat().st_size == artefact.size
+        except OSError:
+            return False
+
+    def _places(self, missing: Sequence[Artefact]) -> dict[str, tuple[str, ...]]:
+        debs = [artefact for artefact in missing if isinstance(artefact, Deb)]
+        wheels = [artefact for artefact in missing if isinstance(artefact, Wheel)]
+        places = self._wheel_places(wheels)
+        if debs:
+            mirrors = _snapshots_last(self._mirrors())
+            for deb in debs:
+                places[deb.sha256] = tuple(f"{mirror.url.rstrip('/')}/{deb.path}" for mirror in mirrors)
+        return places
+
+    def _wheel_places(self, wheels: Sequence[Wheel]) -> dict[str, tuple[str, ...]]:
+        for wheel in wheels:
+            check_index(wheel.name, wheel.index, self._settings)
+        known = {wheel.sha256: recall(self._cache, wheel.sha256) for wheel in wheels}
+        unknown = [wheel for wheel in wheels if known[wheel.sha256] is None]
+        if unknown:
+            self._progress.step(f"asking the package index where {len(unknown)} wheels are")
+            known.update(look_up(unknown, self._settings, self._cache))
+        for wheel in unknown:
+            if known[wheel.sha256] is None:
+                raise gone(wheel)
+        return {sha256: (url,) for sha256, url in known.items() if url is not None}
+
+    def _mirrors(self) -> tuple[DebianMirror, ...]:
+        from envcatalog.lock.debian.mirrors import mirrors_of
+
+        return mirrors_of(self._settings)
+
+    def _credentials(self) -> dict[tuple[str, str, int | None], tuple[str, str]]:
+        named = (index.url for index in self._settings.indexes)
+        mirrors = (mirror.url for mirror in self._settings.mirrors)
+        return credentials_in([*named, *mirrors, *machine_indexes().credentials])
+
+
+def gone(artefact: Artefact) -> Refusal:
+    """The error for a file that none of the configured places has any longer."""
+    where = "package index" if isinstance(artefact, Wheel) else "Debian mirrors"
+    extra = "" if isinstance(artefact, Wheel) else ", or name a snapshot archive in `catalog/catalog.yaml`"
+    return Refusal(
+        f"`{artefact.file}` of `{artefact.name}` is no longer in the {where}",
+        f"run `envcat lock --upgrade-package {artefact.name} ENV`{extra}",
+    )
+
+
+def _snapshots_last(mirrors: Iterable[DebianMirror]) -> list[DebianMirror]:
+    return sorted(mirrors, key=lambda mirror: not mirror.suites)
