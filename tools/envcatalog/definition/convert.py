@@ -1,0 +1,89 @@
+"""Checked plain values to the dataclasses of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from envcatalog.model.environment import (
+    DEFAULT_PLATFORM,
+    Base,
+    Container,
+    DebianBase,
+    Environment,
+    EnvironmentBase,
+    ImageBase,
+    Inference,
+    Python,
+)
+from envcatalog.model.settings import DebianMirror, PackageIndex, Settings
+
+
+def environment_from_value(value: Mapping[str, Any]) -> Environment:
+    """The environment of a value that the schema and the rules accept."""
+    return Environment(
+        name=value["name"],
+        base=_base(value["base"]),
+        apt=tuple(value.get("apt", ())),
+        python=_python(value.get("python")),
+        variables=tuple(sorted(value.get("variables", {}).items())),
+        container=_container(value.get("container", {})),
+        inference=Inference(**value["inference"]) if "inference" in value else None,
+        platforms=tuple(sorted(value.get("platforms", (DEFAULT_PLATFORM,)))),
+        checks=tuple(value.get("checks", ())),
+        description=value.get("description", "").strip(),
+        owners=tuple(value.get("owners", ())),
+        tags=tuple(sorted(value.get("tags", {}).items())),
+        aliases=tuple(sorted(value.get("aliases", {}).items())),
+    )
+
+
+def _base(value: Mapping[str, str]) -> Base:
+    if "debian" in value:
+        return DebianBase(suite=value["debian"])
+    if "image" in value:
+        return ImageBase(image=value["image"])
+    return EnvironmentBase(environment=value["environment"])
+
+
+def _python(value: Mapping[str, Any] | None) -> Python | None:
+    if value is None:
+        return None
+    return Python(
+        version=value["version"],
+        interpreter=value.get("interpreter"),
+        packages=tuple(value.get("packages", ())),
+    )
+
+
+def _container(value: Mapping[str, Any]) -> Container:
+    return Container(
+        user=value.get("user"),
+        workdir=value.get("workdir"),
+        entrypoint=tuple(value.get("entrypoint", ())) or None,
+        command=tuple(value.get("command", ())) or None,
+        ports=tuple(sorted(value.get("ports", ()))),
+        shm_size=value.get("shm_size"),
+        gpus=value.get("gpus"),
+    )
+
+
+def settings_from_value(value: Mapping[str, Any]) -> Settings:
+    """The settings of a value that the schema and the rules accept. Mirrors keep the order of the file."""
+    debian = value.get("debian", {})
+    defaults = Settings()
+    return Settings(
+        registry=value.get("registry"),
+        aliases=tuple(value.get("aliases", ())),
+        indexes=tuple(
+            PackageIndex(name=name, url=index["url"], packages=tuple(sorted(index["packages"])))
+            for name, index in sorted(value.get("indexes", {}).items())
+        ),
+        mirrors=tuple(
+            DebianMirror(name=name, url=mirror["url"], suites=tuple(mirror.get("suites", ())))
+            for name, mirror in debian.get("mirrors", {}).items()
+        ),
+        keyring=debian.get("keyring"),
+        layers=value.get("build", {}).get("layers", defaults.layers),
+        reserved=tuple(value["reserved"]) if "reserved" in value else defaults.reserved,
+    )

@@ -1,0 +1,49 @@
+"""A finding in a value, before it has a place in a file; and the words that findings share."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from envcatalog.model.problem import Severity
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with the value at `path`, or with its key."""
+
+    code: str
+    message: str
+    path: Path
+    hint: str = ""
+    at_key: bool = False
+    severity: Severity = "error"
+
+
+def show_path(path: Path) -> str:
+    """``python.packages[0]``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def show(text: str, most: int = 60) -> str:
+    """A literal for a message: on one line, in backticks, not endless."""
+    line = text.encode("unicode_escape").decode() if not text.isprintable() else text
+    return f"`{line[:most]}…`" if len(line) > most else f"`{line}`"
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str | None:
+    """The allowed word that was most likely meant."""
+    found = difflib.get_close_matches(word[:100], list(allowed), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def listed(words: Iterable[str]) -> str:
+    """``"`a`, `b` and `c`"``."""
+    quoted = [f"`{word}`" for word in words]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
