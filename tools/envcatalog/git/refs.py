@@ -1,0 +1,59 @@
+"""What a user may write to name a commit, and the commit it names.
+
+Git's own revision language can name any object by content, time or path, and some spellings look like
+options; a catalog needs names and ids only, so the rest is refused before Git sees it (gitrevisions(7)).
+"""
+
+from __future__ import annotations
+
+import re
+
+from envcatalog.git.repository import CatalogRepository
+from envcatalog.model.errors import UserError
+
+_LONGEST = 255
+_OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?\Z")
+_REVISION = re.compile(r"(?P<name>[\w][\w./+@#=,%&!-]*)(?P<steps>~[0-9]{1,6})?\Z")
+_FORBIDDEN = re.compile(r"\.\.|@\{|//|/\.|\.lock(/|\Z)|[./]\Z|[\x00-\x20\x7f]")
+# `git describe` spelling: Git takes the id after `-g` and ignores all before it, even a misspelt name.
+_DESCRIBED = re.compile(r"-g[0-9a-f]{4,}\Z")
+
+
+def is_object_id(text: str) -> bool:
+    """True for a full object id (SHA-1 or SHA-256)."""
+    return _OBJECT_ID.match(text) is not None
+
+
+def is_revision(text: str) -> bool:
+    """True for what `resolve` accepts: a full or short id, a branch, a tag, or one of them and ``~N``."""
+    if len(text.encode(errors="surrogateescape")) > _LONGEST:
+        return False
+    match = _REVISION.match(text)
+    return match is not None and _FORBIDDEN.search(match["name"]) is None
+
+
+def resolve(repository: CatalogRepository, text: str) -> str:
+    """Full id of the commit that a full or abbreviated id, a branch or a tag names.
+
+    Raises:
+        UserError: the text is none of these, or names nothing or more than one thing.
+    """
+    if not is_revision(text):
+        raise UserError(f"{quote(text)} cannot name a commit", "use a commit id, a branch or a tag")
+    names = (f"refs/heads/{text}", f"refs/tags/{text}") if _DESCRIBED.search(text) else (text,)
+    for name in names:
+        result = repository.processes.read("rev-parse", "--verify", "--end-of-options", name + "^{commit}")
+        if result.code == 0:
+            return result.out.decode().strip()
+        if "is ambiguous" in result.err:
+            raise UserError(
+                f"{quote(text)} is the start of more than one commit id", "write more of its digits"
+            )
+    hint = "run `git fetch --unshallow`: this clone is shallow" if repository.is_shallow else ""
+    raise UserError(f"no commit, branch or tag is called {quote(text)}", hint)
+
+
+def quote(text: str) -> str:
+    """A text from outside in backticks: control characters and stray bytes escaped, cut to 60 characters."""
+    shown = text if len(text) <= 60 else text[:57] + "..."
+    return "`" + "".join(char if char.isprintable() else ascii(char)[1:-1] for char in shown) + "`"

@@ -1,0 +1,115 @@
+"""Makes a version's tag object and, apart from that, its reference.
+
+`git tag` would do both at once and leave nothing between them for a remote to decide. So it runs in a scratch
+Git folder that shares the repository's objects and settings: the object is the one that `git tag` makes,
+signed where the user's settings say so, and the reference is thrown away with the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from envcatalog.git.process import checked, failure
+from envcatalog.git.repository import CatalogRepository, Layout
+from envcatalog.git.tag_object import format_message
+from envcatalog.model.errors import UserError
+
+_PREFIX = "envcat-tag-"
+_STALE_SECONDS = 3600
+
+
+def make_tag(
+    repository: CatalogRepository, reference: str, commit: str, *, text: str, trailers: Mapping[str, str]
+) -> str:
+    """Store an annotated (perhaps signed) tag object named `reference`, without a reference; its id.
+
+    Raises:
+        UserError: nobody to name as tagger, the signing failed, or the repository cannot be written.
+    """
+    message = format_message(reference, text, trailers)
+    layout = repository.layout
+    _sweep(layout)
+    try:
+        scratch = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=layout.common_dir))
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        raise UserError(f"the repository in `{layout.root}` cannot be written: {reason}") from error
+    try:
+        _make_git_folder(scratch, layout)
+        environment = {
+            "GIT_DIR": str(scratch),
+            "GIT_COMMON_DIR": str(scratch),
+            "GIT_OBJECT_DIRECTORY": str(layout.common_dir / "objects"),
+        }
+        arguments = ("tag", "-a", "--cleanup=verbatim", "-F", "-", "--end-of-options", reference, commit)
+        result = repository.processes.write(*arguments, stdin=message, environment=environment)
+        if result.code != 0:
+            raise _refine(failure(result, arguments), result.err)
+        parse = ("rev-parse", "--verify", "--end-of-options", f"refs/tags/{reference}")
+        made = checked(repository.processes.write(*parse, environment=environment), parse)
+        return made.decode().strip()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def create_reference(repository: CatalogRepository, ref: str, object_id: str) -> bool:
+    """Create a reference at once or not at all; False when there already is one, whatever it names.
+
+    Raises:
+        UserError: it cannot be written for another reason.
+    """
+    arguments = ("update-ref", "--no-deref", "--stdin", "-z")
+    command = f"create {ref}\0{object_id}\0".encode()
+    result = repository.processes.write(*arguments, stdin=command)
+    if result.code == 0:
+        return True
+    exists = repository.processes.read("rev-parse", "--verify", "--quiet", "--end-of-options", ref)
+    if exists.code == 0:
+        return False
+    raise failure(result, arguments)
+
+
+def _sweep(layout: Layout) -> None:
+    """Remove what killed processes left."""
+    for folder in layout.common_dir.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - folder.lstat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_git_folder(folder: Path, layout: Layout) -> None:
+    (folder / "refs").mkdir()
+    (folder / "HEAD").write_text("ref: refs/heads/none\n")
+    version, extensions = 0, ""
+    if layout.object_format != "sha1":
+        version, extensions = 1, f"[extensions]\n\tobjectFormat = {layout.object_format}\n"
+    # Git reads the format from this very file and follows no include for it; the rest is included.
+    files = (layout.common_dir / "config", layout.git_dir / "config.worktree")
+    includes = "".join(f"[include]\n\tpath = {_quoted(path)}\n" for path in files if path.is_file())
+    text = f"{includes}{extensions}[core]\n\trepositoryFormatVersion = {version}\n\tbare = true\n"
+    (folder / "config").write_text(text, errors="surrogateescape")
+    shallow = layout.common_dir / "shallow"
+    if shallow.is_file():
+        shutil.copyfile(shallow, folder / "shallow")
+
+
+def _quoted(path: Path) -> str:
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _refine(error: UserError, message: str) -> UserError:
+    if "Please tell me who you are" in message or "empty ident" in message or "auto-detect" in message:
+        return UserError(
+            "Git does not know who you are, so a version cannot be signed with your name",
+            "run `git config --global user.name NAME` and `git config --global user.email ADDRESS`",
+        )
+    if "gpg failed to sign" in message or "unable to sign the tag" in message or "signing" in message:
+        return UserError(
+            f"the version's tag could not be signed: {error.message}", "check `git config user.signingKey`"
+        )
+    return error
