@@ -25,6 +25,7 @@ from envcatalog.registry.media import (
     descriptor,
     media_type_of,
 )
+from envcatalog.registry.memory import Memory
 
 REF_NAME = "org.opencontainers.image.ref.name"
 
@@ -41,8 +42,8 @@ class LayoutRegistry:
     """
 
     def __init__(self, where: str, *, scratch: Path) -> None:
-        self.scratch = scratch
         self.folder = LayoutFolder(where)
+        self.memory = Memory(scratch=scratch)
 
     def repository(self, name: str) -> LayoutRepository:
         """The tags of one environment; the blobs are everybody's."""
@@ -144,7 +145,7 @@ class LayoutRepository:
     def _digest(self, reference: str) -> str | None:
         if ":" in reference:
             return reference
-        wanted = f"{self._name}:{reference}"
+        wanted = f"{self._name}:{reference}" if self._name else reference
         for entry in self._folder.entries():
             if _ref_name(entry) == wanted:
                 return str(entry["digest"])

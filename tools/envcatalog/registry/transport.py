@@ -1,0 +1,94 @@
+"""Connections as the machine is set up: proxies, certificates, time limits; and what went wrong with one."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from envcatalog.model.errors import UserError
+
+if TYPE_CHECKING:
+    from urllib3 import PoolManager
+
+CONNECT_SECONDS = 15.0
+READ_SECONDS = 60.0
+CONNECTIONS = 8
+BLOCK = 1 << 18
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def make_pool(proxy: str) -> PoolManager:
+    """Connections, through `proxy` unless it is empty; certificates as the environment says."""
+    import urllib3
+
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
+    if bundle and not os.path.exists(bundle):  # noqa: PTH110
+        raise UserError(
+            f"the certificate bundle `{bundle}` is missing", "mend `REQUESTS_CA_BUNDLE` or `SSL_CERT_FILE`"
+        )
+    options = {
+        "maxsize": CONNECTIONS,
+        "retries": False,
+        "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+        "blocksize": BLOCK,
+    }
+    if bundle:
+        options["ca_cert_dir" if os.path.isdir(bundle) else "ca_certs"] = bundle  # noqa: PTH112
+    if not proxy:
+        return urllib3.PoolManager(**options)  # type: ignore[arg-type]
+    secret = urllib3.util.parse_url(proxy).auth
+    headers = urllib3.make_headers(proxy_basic_auth=secret) if secret else None
+    return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)  # type: ignore[arg-type]
+
+
+def proxy_for(url: str) -> str:
+    """The proxy that the environment names for this address; empty for none, and always for loopback."""
+    parts = urlsplit(url)
+    if is_loopback(parts.netloc) or proxy_bypass(parts.netloc):
+        return ""
+    proxy = getproxies().get(parts.scheme, "")
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``HOST[:PORT]`` is this machine."""
+    name = urlsplit(f"//{host}").hostname or ""
+    return name in LOOPBACK or (name.startswith("127.") and name.replace(".", "").isdigit())
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port: the unit that a secret belongs to."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.hostname or "", port
+
+
+def describe(error: BaseException) -> str:
+    """What went wrong with a connection, in words that can hold no secret."""
+    from urllib3.exceptions import NameResolutionError, TimeoutError
+
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({seen.verify_message})"
+        if isinstance(seen, ssl.SSLError):
+            return f"the TLS handshake failed ({(seen.reason or 'unknown').lower().replace('_', ' ')})"
+        if isinstance(seen, NameResolutionError):
+            return "its name is not known"
+        if isinstance(seen, (TimeoutError, OSError)) and not getattr(seen, "strerror", None):
+            return "it did not answer in time"
+        if isinstance(seen, OSError) and seen.strerror:
+            return seen.strerror.lower()
+        inner = [item for item in seen.args if isinstance(item, BaseException)]
+        seen = (
+            getattr(seen, "reason", None)
+            or seen.__cause__
+            or seen.__context__
+            or (inner[0] if inner else None)
+        )
+        if not isinstance(seen, BaseException):
+            break
+    return "the connection broke off"
