@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from envcatalog.lock.urls import Origin, local_path, origin_of, redacted, without_credentials
 from envcatalog.model.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,9 +21,14 @@ RETRIES = 4
 
 
 class Downloads:
-    """Connections that are kept open for one piece of work; safe for several threads."""
+    """Connections that are kept open for one piece of work; safe for several threads.
 
-    def __init__(self) -> None:
+    Args:
+        credentials: user name and password by origin, sent to that origin only.
+    """
+
+    def __init__(self, credentials: Mapping[Origin, tuple[str, str]] | None = None) -> None:
+        self._credentials = credentials or {}
         self._pools: dict[str, PoolManager] = {}
 
     def __enter__(self) -> Self:
@@ -38,23 +46,40 @@ class Downloads:
         Raises:
             UserError: the archive cannot be reached, answers with an error, or sends over `limit` bytes.
         """
-        if urlsplit(url).scheme == "file":
-            return _local(url, limit)
+        path = local_path(url)
+        if path is not None:
+            return _local(path, limit)
         import urllib3
 
         try:
-            response = self._pool(url).request("GET", url, preload_content=False)
+            response = self._pool(url).request(
+                "GET", without_credentials(url), preload_content=False, headers=self._headers(url)
+            )
             try:
                 if response.status in (404, 410):
                     return None
                 if response.status != 200:
-                    raise UserError(f"`{url}` answers with HTTP status {response.status}")
-                return _bounded(response.read(limit + 1), url, limit)
+                    raise UserError(f"`{redacted(url)}` answers with HTTP status {response.status}")
+                return _bounded(response.read(limit + 1), redacted(url), limit)
             finally:
                 response.close()
                 response.release_conn()
         except urllib3.exceptions.HTTPError as error:
-            raise UserError(f"`{url}` cannot be fetched: {_reason(error)}") from None
+            raise UserError(
+                f"`{redacted(url)}` cannot be fetched: {redacted(_reason(error))}",
+                "check the network and the mirror, and try again",
+            ) from None
+
+    def _headers(self, url: str) -> dict[str, str]:
+        """urllib3 itself drops the authorization when a redirect leads to another host."""
+        from urllib3 import make_headers
+
+        login = self._credentials.get(origin_of(url))
+        return {
+            "User-Agent": "envcatalog",
+            "Accept-Encoding": "identity",
+            **(make_headers(basic_auth=":".join(login)) if login else {}),
+        }
 
     def _pool(self, url: str) -> PoolManager:
         import urllib3
@@ -71,26 +96,25 @@ class Downloads:
                 ),
                 "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
                 "maxsize": 8,
-                "headers": {"User-Agent": "envcatalog", "Accept-Encoding": "identity"},
             }
             made = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
             self._pools.setdefault(proxy, made)
         return self._pools[proxy]
 
 
-def _local(url: str, limit: int) -> bytes | None:
+def _local(path: Path, limit: int) -> bytes | None:
     try:
-        with open(unquote(urlsplit(url).path), "rb") as file:  # noqa: PTH123
-            return _bounded(file.read(limit + 1), url, limit)
-    except FileNotFoundError:
+        with path.open("rb") as file:
+            return _bounded(file.read(limit + 1), str(path), limit)
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise UserError(f"`{url}` cannot be read: {error.strerror}") from None
+        raise UserError(f"`{path}` cannot be read: {error.strerror}") from None
 
 
-def _bounded(data: bytes, url: str, limit: int) -> bytes:
+def _bounded(data: bytes, place: str, limit: int) -> bytes:
     if len(data) > limit:
-        raise UserError(f"`{url}` is larger than the {limit} bytes it may have")
+        raise UserError(f"`{place}` is larger than the {limit} bytes it may have")
     return data
 
 

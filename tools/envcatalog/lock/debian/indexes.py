@@ -17,6 +17,7 @@ from envcatalog.lock.debian.http import Downloads
 from envcatalog.lock.debian.mirrors import machine_keyrings, mirrors_of
 from envcatalog.lock.debian.packages import PackageIndex, reduce_index
 from envcatalog.lock.debian.release import Release, fetch_release, index_entry, read_index, read_keyring
+from envcatalog.lock.urls import credentials_in, redacted
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.seams import Progress
 from envcatalog.model.settings import DebianMirror, Settings
@@ -39,8 +40,9 @@ def load_indexes(
         Refusal: no mirror, no such suite, or something is not as signed.
         UserError: a mirror cannot be reached and no other serves the same suite.
     """
-    with Downloads() as downloads:
-        releases, notes = _releases(suite, mirrors_of(settings), settings.keyring, downloads)
+    mirrors = mirrors_of(settings)
+    with Downloads(credentials_in(mirror.url for mirror in mirrors)) as downloads:
+        releases, notes = _releases(suite, mirrors, settings.keyring, downloads)
         for note in notes:
             progress.step(note)
         jobs = [(release, name) for name in architectures for release in releases]
@@ -121,7 +123,7 @@ def _reduced(downloads: Downloads, release: Release, architecture: str, cache: P
         stream = open_inflated(BytesIO(data), suffix, stored=len(data), limit=INDEX_LIMIT)
         reduced = b"".join(reduce_index(stream))
     except BadStream as error:
-        raise Refusal(f"`{release.address}/{path}`: {error.message}") from None
+        raise Refusal(f"`{redacted(release.address)}/{path}`: {error.message}") from None
     _write(place, reduced)
     return _reduced_text(place)
 

@@ -47,5 +47,5 @@ def is_followed(package: str, dependency: str) -> bool:
 
 
 def interpreter_packages(version: str) -> tuple[str, ...]:
-    """The packages of a Debian Python: the interpreter and the standard library (without tkinter and idle)."""
+    """A Debian Python: the interpreter and the standard library, without tkinter and idle."""
     return (f"libpython{version}-stdlib", f"python{version}-minimal")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envcatalog.lock.debian.http import Downloads
+from envcatalog.lock.urls import redacted
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.settings import DebianMirror
 
@@ -81,10 +82,10 @@ def fetch_release(
         UserError: the archive cannot be reached.
     """
     root = mirror.url.rstrip("/")
-    address = f"{root}/dists/{suite}/InRelease"
-    data = downloads.get(address, limit=RELEASE_LIMIT)
+    data = downloads.get(f"{root}/dists/{suite}/InRelease", limit=RELEASE_LIMIT)
     if data is None:
         return None
+    address = redacted(f"{root}/dists/{suite}/InRelease")
     fields = _fields(verified_text(data, certs, address))
     _check_suite(fields, suite, address)
     _check_date(fields, now, address)
@@ -130,13 +131,12 @@ def read_index(downloads: Downloads, release: Release, path: str) -> bytes:
         data = downloads.get(f"{release.address}/{folder}/by-hash/SHA256/{sha256}", limit=size)
     if data is None:
         data = downloads.get(f"{release.address}/{path}", limit=size)
+    shown = redacted(f"{release.address}/{path}")
     if data is None:
-        raise UserError(
-            f"`{release.address}/{path}` is not there", "the mirror may be changing, try again later"
-        )
+        raise UserError(f"`{shown}` is not there", "the mirror may be changing, try again later")
     if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
         raise Refusal(
-            f"`{release.address}/{path}` is not the file that the signed Release lists",
+            f"`{shown}` is not the file that the signed Release lists",
             "the mirror may be changing, try again later",
         )
     return data

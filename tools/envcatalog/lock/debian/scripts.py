@@ -1,0 +1,138 @@
+"""Whether a package works when it is unpacked without its maintainer scripts.
+
+Scripts are never run, so this is decided when a package is locked: by `TREATED`, where somebody has read the
+script and knows why it can be left out, else by the commands that preinst and postinst call. Only commands
+that read, that clean up after older versions, or whose work the image does otherwise are harmless
+(`HARMLESS`). prerm and postrm never matter, since an image is not upgraded in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from envcatalog.formats.deb import BadDeb, DebArchive
+from envcatalog.lock.debian.shell import COMPUTED, WRITES, commands_of
+from envcatalog.model.errors import Refusal
+from envcatalog.model.lock import Deb
+from envcatalog.model.seams import Artefacts, Progress
+
+TREATED: Mapping[str, str] = {
+    "base-files": "its folders and links are made by the image's root layer",
+    "ca-certificates": "the bundle is written from the package's certificates by the image's deb layer",
+    "dash": "the package itself ships /bin/sh; the script moves an older one aside",
+    "git": "the script moves folders of versions before 2.0",
+    "libc6": "the script restarts services on upgrades; libraries are found without a cache",
+    "libgcrypt20": "the script removes libraries that were left by hand",
+    "libglib2.0-0*": "schemas and modules are compiled for desktop programs, and the package has none",
+    "libgssapi-krb5-2": "the script places an empty example of a configuration",
+    "libpython3.*-minimal": "the script prints a comment",
+    "libreadline8*": "the script undoes a diversion of older versions",
+    "libselinux1": "the script removes a left-over of the move to /usr",
+    "libsensors5": "the script gives up a configuration file of older versions",
+    "netbase": "/etc/hosts is the engine's, and /etc/networks means nothing in a container",
+    "perl": "the alternatives are for its `rename` command alone",
+    "python3.*-minimal": "byte code is made by the builder",
+    "readline-common": "the script copies a default /etc/inputrc, for keyboards",
+    "tzdata": "without /etc/localtime the time is UTC, as the script's default",
+    "x11-common": "the script registers a service",
+}
+
+_READERS = (
+    "[ ] : test set exit true false echo printf return local shift unset export read cd umask continue break "
+    "command which type trap cat grep egrep fgrep cut tr uniq cmp readlink dirname basename uname stat ls id "
+    "head tail wc expr"
+)
+_CLEANERS = "rm rmdir dpkg-maintscript-helper dpkg dpkg-query"  # they act on what older versions left
+_DONE_OTHERWISE = (  # byte code is made by the builder; services, menus and ld.so's cache have no use
+    "ldconfig dpkg-trigger py3compile py3clean deb-systemd-helper deb-systemd-invoke systemctl invoke-rc.d "
+    "update-rc.d update-mime update-menus"
+)
+HARMLESS = frozenset(f"{_READERS} {_CLEANERS} {_DONE_OTHERWISE}".split(" "))
+
+_REASONS: Mapping[str, str] = {
+    COMPUTED: "calls commands that its text does not name",
+    WRITES: "writes files",
+    ".": "goes on in another script",
+    **dict.fromkeys(("adduser", "useradd", "usermod", "addgroup", "groupadd", "groupmod"), "creates users"),
+    **dict.fromkeys(("chmod", "chown", "chgrp", "dpkg-statoverride", "setcap"), "changes owners or modes"),
+    **dict.fromkeys(("cp", "mv", "ln", "mkdir", "install", "touch", "ucf", "sed"), "makes files"),
+    "dpkg-divert": "moves files of other packages",
+    "install-info": "indexes manuals",
+    "update-alternatives": "sets alternatives",
+}
+# The most telling reason first; commands that are in none of both tables come last.
+_ORDER = ("update-alternatives", "adduser", "useradd", "addgroup", "groupadd", "dpkg-divert", *_REASONS)
+_HINT = "use an image base that has the package installed, `base: {image: ...}`"
+
+
+def check_scripts(debs: Sequence[Deb], artefacts: Artefacts, progress: Progress) -> None:
+    """Fetch the packages and judge their scripts.
+
+    Raises:
+        Refusal: naming every package that does not work without its scripts, and why.
+    """
+    suspects = tuple(deb for deb in debs if treatment(deb.name) is None)
+    if debs:
+        progress.step(f"checking the scripts of {len(debs)} Debian package{'s' if len(debs) != 1 else ''}")
+        artefacts.prefetch(tuple(debs))
+    found: dict[str, str] = {}
+    for deb in suspects:
+        try:
+            with DebArchive(artefacts.path(deb)) as archive:
+                reason = need_of(archive.scripts())
+        except BadDeb as error:
+            raise Refusal(
+                f"the Debian package `{deb.file}` is damaged: {error.message}", error.hint
+            ) from None
+        if reason:
+            found.setdefault(deb.name, reason)
+    if found:
+        told = ", ".join(f"`{name}` ({reason})" for name, reason in found.items())
+        plural = "s" if len(found) > 1 else ""
+        raise Refusal(
+            f"maintainer scripts are never run, but the Debian package{plural} need them: {told}", _HINT
+        )
+
+
+def treatment(name: str) -> str | None:
+    """Why the scripts of a package can be left out, where that is known."""
+    for pattern, why in TREATED.items():
+        if fnmatchcase(name, pattern):
+            return why
+    return None
+
+
+def need_of(scripts: Mapping[str, bytes]) -> str | None:
+    """Why a package needs its scripts; None when it does not.
+
+    Args:
+        scripts: as `DebArchive.scripts` gives them.
+    """
+    for script in ("preinst", "postinst"):
+        if script in scripts:
+            for reason in _needs(scripts[script]):
+                return f"its {script} {reason}"
+    return None
+
+
+def _needs(script: bytes) -> Iterator[str]:
+    first, _, _ = script.partition(b"\n")
+    if not _is_shell(first):
+        yield "is no shell script"
+        return
+    unknown = commands_of(script.decode("utf-8", "replace")) - HARMLESS
+    for name in _ORDER:
+        if name in unknown:
+            yield _REASONS[name] + (f" with `{name}`" if name not in (COMPUTED, WRITES, ".") else "")
+    for name in sorted(unknown - set(_REASONS)):
+        yield f"calls `{name}`"
+
+
+def _is_shell(shebang: bytes) -> bool:
+    words = shebang[2:].split()
+    return (
+        shebang.startswith(b"#!")
+        and bool(words)
+        and words[0].rpartition(b"/")[2] in (b"sh", b"bash", b"dash")
+    )
