@@ -105,7 +105,7 @@ def test_entries_record_what_two_layers_are_compared_by() -> None:
     tar.hardlink("a/g", "a/f")
     tar.symlink("a/h", "f")
     tar.file("a/i", 1024 * 1024 + 1, io.BytesIO(bytes(1024 * 1024 + 1)))
-    digest = hashlib.sha256(b"x").hexdigest()
+    digest = "644 " + hashlib.sha256(b"x").hexdigest()
     assert tar.entries == (
         Entry(path="a", kind="directory"),
         Entry(path="a/f", kind="file", content=digest, owner="one 1.0"),

@@ -47,8 +47,8 @@ class Entry:
     """What was written at one path.
 
     Attributes:
-        content: says whether two entries are the same: hex SHA-256 of a file of at most 1 MiB (hashing all
-            would cost a tenth of the build), the target of a symbolic link; empty where it cannot be told.
+        content: says whether two entries are the same: mode and SHA-256 of a file of at most 1 MiB (hashing
+            all would cost a tenth of the build), the target of a symbolic link; empty where it is not told.
         owner: the package it is from, for people; empty when the caller did not say.
     """
 
@@ -116,7 +116,8 @@ class TarWriter:
             else self._stream(path, size, content)
         )
         self._out.write(bytes(-size % _BLOCK))
-        self._entries[path] = Entry(path=path, kind="file", content=digest, owner=owner)
+        fingerprint = f"{chosen:o} {digest}" if digest else ""
+        self._entries[path] = Entry(path=path, kind="file", content=fingerprint, owner=owner)
 
     def symlink(self, path: str, target: str, *, owner: str = "") -> None:
         """A symbolic link; its target may be anything, since it is followed inside the container only."""

@@ -1,0 +1,255 @@
+"""The embedded builder: an image plan becomes layers, manifests and an index, without a daemon or root.
+
+A layer comes from the local cache, else from what the target registry is known to hold, else it is made. What
+those to be made need is fetched in a few batches by one thread while others make the layers that can be made.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from typing import BinaryIO, Protocol
+
+from envcatalog.image.assemble import assemble_image, assemble_platform
+from envcatalog.image.bytecode import Compiler, compiler_for
+from envcatalog.image.cache import LayerCache
+from envcatalog.image.codec import BlockGzip, Compressed, check_codec
+from envcatalog.image.conflicts import check_conflicts
+from envcatalog.image.tar import Entry, TarWriter
+from envcatalog.model.image import BaseImage, BuiltImage, Layer
+from envcatalog.model.plan import BaseManifest, ImagePlan, LayerPlan, PlatformPlan, PythonTarget
+from envcatalog.model.seams import Artefacts, Bar, Progress
+
+_BATCH = 32 * 1024 * 1024  # bytes to fetch before the first of them are worked on
+
+
+class WriteLayer(Protocol):
+    """Writes what a layer holds; see `image.layers`."""
+
+    def __call__(self, layer: LayerPlan, artefacts: Artefacts, compiler: Compiler, tar: TarWriter, /) -> None:
+        """Everything but the end of the archive, in order."""
+
+
+class Builder:
+    """Builds images.
+
+    Args:
+        cache: the cache folder; layers go below it.
+        workers: how many layers are made at once; None means one for each processor.
+        write_layer: another writer of contents, in tests.
+    """
+
+    def __init__(
+        self,
+        cache: Path,
+        artefacts: Artefacts,
+        progress: Progress,
+        workers: int | None = None,
+        *,
+        write_layer: WriteLayer | None = None,
+    ) -> None:
+        self._folder = cache
+        self._cache = LayerCache(cache)
+        self._artefacts = artefacts
+        self._progress = progress
+        self._workers = workers or _processors()
+        self._write_layer = write_layer or _write_layer
+
+    def cached(self, keys: Iterable[str]) -> frozenset[str]:
+        """Those of the layer keys that are in the local cache."""
+        return frozenset(key for key in keys if self._cache.find(key))
+
+    def build(
+        self,
+        plan: ImagePlan,
+        *,
+        known: Mapping[str, Layer],
+        bases: Callable[[BaseManifest], BaseImage],
+    ) -> BuiltImage:
+        """Make what is missing and put the image together.
+
+        Args:
+            known: layers that the target registry already holds, by key.
+            bases: the base image of one platform.
+
+        Raises:
+            Refusal: an artefact cannot be had or is malformed; two packages hold different files at one path.
+            UserError: the installed codec is another one.
+        """
+        wanted = {layer.key: layer for platform in plan.platforms for layer in platform.layers}
+        layers = self._found(wanted, known)
+        missing = [layer for key, layer in wanted.items() if key not in layers]
+        layers |= self._make(plan, missing)
+        for platform in plan.platforms:
+            self._check_conflicts(plan.environment, platform)
+        return assemble_image(
+            plan,
+            [
+                assemble_platform(
+                    plan,
+                    platform,
+                    bases(platform.base) if platform.base else None,
+                    [layers[layer.key] for layer in platform.layers],
+                )
+                for platform in plan.platforms
+            ],
+        )
+
+    def _found(self, wanted: Iterable[str], known: Mapping[str, Layer]) -> dict[str, Layer]:
+        found = {}
+        for key in wanted:
+            local, remote = self._cache.find(key), known.get(key)
+            if local and remote and remote.digest == local.digest:
+                found[key] = replace(local, repository=remote.repository)
+            elif layer := local or remote:
+                found[key] = layer
+        return found
+
+    def _make(self, plan: ImagePlan, missing: list[LayerPlan]) -> dict[str, Layer]:
+        if not missing:
+            return {}
+        check_codec()
+        ordered = sorted(missing, key=_urgency)
+        noun = "layer" if len(ordered) == 1 else "layers"
+        total = sum(_size(layer) for layer in ordered)
+        with (
+            self._progress.bar(f"building {len(ordered)} {noun}", total) as bar,
+            _Compilers(plan, self._artefacts, self._folder) as compilers,
+            _Run(self._workers) as run,
+        ):
+            jobs: dict[Future[Layer], LayerPlan] = {}
+            for batch in _batches(ordered):
+                artefacts = tuple(artefact for layer in batch for artefact in layer.artefacts)
+                if artefacts:
+                    self._artefacts.prefetch(artefacts)
+                for layer in batch:
+                    compiler = compilers.of(layer.python)
+                    jobs[run.layers.submit(self._make_layer, layer, compiler, run)] = layer
+                _raise_early(jobs)
+            return dict(_results(jobs, bar))
+
+    def _make_layer(self, layer: LayerPlan, compiler: Compiler, run: _Run) -> Layer:
+        def fill(out: BinaryIO) -> tuple[Compressed, tuple[Entry, ...]]:
+            blob = BlockGzip(out, run.blocks)
+            try:
+                with TarWriter(_Stoppable(blob, run.stopped)) as tar:
+                    self._write_layer(layer, self._artefacts, compiler, tar)
+                return blob.close(), tar.entries
+            finally:
+                blob.abandon()
+
+        return self._cache.store(layer.key, fill)
+
+    def _check_conflicts(self, environment: str, platform: PlatformPlan) -> None:
+        """Layers that only a registry holds were checked by whoever built them."""
+        listed = ((layer.title, self._cache.entries(layer.key)) for layer in platform.layers)
+        check_conflicts(environment, [(title, entries) for title, entries in listed if entries])
+
+
+class _Run:
+    """The threads of one build. After an error the layers under way stop at their next write."""
+
+    def __init__(self, workers: int) -> None:
+        self.stopped = Event()
+        self.layers = ThreadPoolExecutor(workers, thread_name_prefix="layer")
+        self.blocks = ThreadPoolExecutor(workers, thread_name_prefix="gzip")
+
+    def __enter__(self) -> _Run:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        if failed is not None:
+            self.stopped.set()
+        self.layers.shutdown(cancel_futures=True)
+        self.blocks.shutdown(cancel_futures=True)
+
+
+class _StoppedError(Exception):
+    """Another layer failed, and its error is the one to be seen."""
+
+
+class _Stoppable:
+    def __init__(self, out: BlockGzip, stopped: Event) -> None:
+        self._out = out
+        self._stopped = stopped
+
+    def write(self, data: bytes, /) -> None:
+        if self._stopped.is_set():
+            raise _StoppedError
+        self._out.write(data)
+
+
+class _Compilers:
+    """The compiler of each interpreter; they own processes, which end with the build."""
+
+    def __init__(self, plan: ImagePlan, artefacts: Artefacts, cache: Path) -> None:
+        self._plan = plan
+        self._artefacts = artefacts
+        self._cache = cache
+        self._stack = ExitStack()
+        self._made: dict[PythonTarget, Compiler] = {}
+
+    def __enter__(self) -> _Compilers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def of(self, target: PythonTarget | None) -> Compiler:
+        """The compiler for a target; a layer without one gets one that it does not use."""
+        python = target or PythonTarget(version="", interpreter="", bytecode="")
+        if python not in self._made:
+            interpreters = self._plan.bytecode_interpreters
+            compiler = compiler_for(python, interpreters, self._artefacts, self._cache)
+            self._made[python] = self._stack.enter_context(compiler)
+        return self._made[python]
+
+
+def _write_layer(layer: LayerPlan, artefacts: Artefacts, compiler: Compiler, tar: TarWriter, /) -> None:
+    from envcatalog.image.layers import write_layer
+
+    write_layer(layer, artefacts, compiler, tar)
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _size(layer: LayerPlan) -> int:
+    return sum(artefact.size for artefact in layer.artefacts)
+
+
+def _urgency(layer: LayerPlan) -> tuple[bool, int, str]:
+    """Debian packages first, since the interpreter that compiles is among them; then the heaviest."""
+    return layer.kind == "wheels", -_size(layer), layer.key
+
+
+def _batches(layers: Iterable[LayerPlan]) -> Iterator[list[LayerPlan]]:
+    batch: list[LayerPlan] = []
+    for layer in layers:
+        batch.append(layer)
+        if sum(map(_size, batch)) >= _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _raise_early(jobs: Iterable[Future[Layer]]) -> None:
+    for job in jobs:
+        if job.done():
+            job.result()
+
+
+def _results(jobs: Mapping[Future[Layer], LayerPlan], bar: Bar) -> Iterator[tuple[str, Layer]]:
+    for job in as_completed(jobs):
+        layer = job.result()
+        bar.advance(_size(jobs[job]))
+        yield layer.key, layer

@@ -1,0 +1,45 @@
+"""Files claimed by two packages of one image.
+
+An overlay lets the upper layer's file win and says nothing, and pip overwrites as silently. Here it is an
+error that names both packages, unless the two are the same: many packages share an empty ``__init__.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from envcatalog.image.paths import shown
+from envcatalog.image.tar import Entry
+from envcatalog.model.errors import Refusal
+
+_CONTENT = frozenset({"file", "hardlink"})
+
+
+def check_conflicts(environment: str, layers: Iterable[tuple[str, Iterable[Entry]]]) -> None:
+    """Compare the layers of one image.
+
+    Args:
+        layers: each one's title, which stands for an entry that does not name its owner, and its entries.
+
+    Raises:
+        Refusal: two layers hold different things at one path.
+    """
+    seen: dict[str, tuple[str, Entry]] = {}
+    for title, entries in layers:
+        for entry in entries:
+            other_title, other = seen.setdefault(entry.path, (title, entry))
+            if other is entry or _same(entry, other):
+                continue
+            raise Refusal(
+                f"`{other.owner or other_title}` and `{entry.owner or title}` both hold"
+                f" `{shown(entry.path)}`, with different contents, in `{environment}`",
+                "remove one of the two packages, or take another version of one",
+            )
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    if one.kind == "directory" or other.kind == "directory":
+        return one.kind == other.kind
+    if one.kind != other.kind and not {one.kind, other.kind} <= _CONTENT:
+        return False
+    return one.content == other.content != ""
