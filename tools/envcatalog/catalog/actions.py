@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from envcatalog.catalog.content import Content, Stale
 from envcatalog.definition.canonical import definition_digest
 from envcatalog.model.errors import ProblemsFound, Refusal, UserError
-from envcatalog.model.plan import Action, ImagePlan
+from envcatalog.model.plan import Action, ActionKind, ImagePlan
 from envcatalog.model.seams import Registry, Repository
 from envcatalog.model.version import Version
 
@@ -81,7 +81,10 @@ def _action(
         return _checked(content, name, plan, versions, number, reason)
     if registry is None:
         return Action(
-            environment=name, action="skip", reason=f"is version {existing.number}", plan=plan.digest,
+            environment=name,
+            action="skip",
+            reason=f"is version {existing.number}",
+            plan=plan.digest,
             version=existing.number,
         )
     return _compared(content, name, plan, existing, versions, registry.repository(name))
@@ -94,7 +97,9 @@ def _checked(
     for alias, target in content.environment(name).aliases:
         if target not in known:
             return Action(
-                environment=name, action="refuse", plan=plan.digest,
+                environment=name,
+                action="refuse",
+                plan=plan.digest,
                 reason=f"alias {alias} names version {target}, which does not exist",
                 hint=f"the next version is {number}",
             )
@@ -102,12 +107,21 @@ def _checked(
 
 
 def _compared(
-    content: Content, name: str, plan: ImagePlan, existing: Version, versions: Sequence[Version],
+    content: Content,
+    name: str,
+    plan: ImagePlan,
+    existing: Version,
+    versions: Sequence[Version],
     repository: Repository,
 ) -> Action:
-    def action(kind: str, reason: str, hint: str = "") -> Action:
+    def action(kind: ActionKind, reason: str, hint: str = "") -> Action:
         return Action(
-            environment=name, action=kind, reason=reason, plan=plan.digest, version=existing.number, hint=hint  # type: ignore[arg-type]
+            environment=name,
+            action=kind,
+            reason=reason,
+            plan=plan.digest,
+            version=existing.number,
+            hint=hint,
         )
 
     tagged = repository.head(str(existing.number))
@@ -126,7 +140,9 @@ def _compared(
     except Refusal as error:
         return action("refuse", error.message, error.hint)
     if moving:
-        return action("retag", ", ".join(f"{tag} -> {version.number}" for tag, version in sorted(moving.items())))
+        return action(
+            "retag", ", ".join(f"{tag} -> {version.number}" for tag, version in sorted(moving.items()))
+        )
     return action("skip", f"is version {existing.number}")
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from envcatalog.catalog.workshop import Workshop
 from envcatalog.model.environment import Environment
@@ -14,12 +17,19 @@ from envcatalog.model.image import BuiltImage, Layer
 from envcatalog.model.result import CheckReport
 from envcatalog.model.seams import Repository
 
+if TYPE_CHECKING:
+    from envcatalog.run.checks import Runner
+
 CHECK_SECONDS = 600.0
 WHERE = ("auto", "engine", "namespace", "skip")
 
 
 def check_image(
-    workshop: Workshop, environment: Environment, image: BuiltImage, repository: Repository | None, where: str = "auto"
+    workshop: Workshop,
+    environment: Environment,
+    image: BuiltImage,
+    repository: Repository | None,
+    where: str = "auto",
 ) -> tuple[CheckReport, ...]:
     """Reports of all platforms; only the machine's own platform can run.
 
@@ -43,8 +53,12 @@ def check_image(
     reports = []
     for platform in image.platforms:
         report = run_checks(
-            image, platform, environment.checks, runners=_runners(workshop, where),
-            blob=lambda layer: layer_file(workshop, layer, repository), timeout=CHECK_SECONDS,
+            image,
+            platform,
+            environment.checks,
+            runners=_runners(workshop, where),
+            blob=lambda layer: layer_file(workshop, layer, repository),
+            timeout=CHECK_SECONDS,
             progress=workshop.progress,
         )
         if not report.ok:
@@ -90,39 +104,41 @@ def layer_file(workshop: Workshop, layer: Layer, repository: Repository | None) 
     target = workshop.cache / "blobs" / "sha256" / layer.digest.removeprefix("sha256:")
     if target.is_file():
         return target
+    from envcatalog.registry.source import Sources
+
+    target.parent.mkdir(parents=True, exist_ok=True)
     if layer.source is not None:
-        return workshop.images.layer_file(layer)
+        with (
+            closing(Sources(target.parent, workshop.root)) as sources,
+            sources.copy(layer.source, layer.digest, layer.size) as copied,
+        ):
+            os.link(copied, target)
+        return target
     if repository is None:
         raise UserError(f"layer {layer.digest[:19]} is not on this machine", "build with `--registry`")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _copy_verified(repository, layer.digest, target)
+    with repository.open_blob(layer.digest) as stream:
+        keep_verified(stream, layer, target)
     return target
 
 
-def _copy_verified(repository: Repository, digest: str, target: Path) -> None:
-    import hashlib
-
+def keep_verified(stream: BinaryIO, layer: Layer, target: Path) -> None:
+    """Write a layer's blob into the cache in one step; UserError where the bytes are others."""
     sha256 = hashlib.sha256()
-    with (
-        repository.open_blob(digest) as stream,
-        tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part,
-    ):
-        try:
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".layer-")
+    try:
+        with os.fdopen(handle, "wb") as part:
             while block := stream.read(1 << 20):
                 sha256.update(block)
                 part.write(block)
-            if f"sha256:{sha256.hexdigest()}" != digest:
-                raise UserError(f"the registry answered other bytes for {digest[:19]}")
-        except BaseException:
-            Path(part.name).unlink(missing_ok=True)
-            raise
-    os.replace(part.name, target)
+        if f"sha256:{sha256.hexdigest()}" != layer.digest:
+            raise UserError(f"the registry answered other bytes for layer {layer.digest[:19]}")
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
-def _runners(workshop: Workshop, where: str) -> list[object]:
-    from envcatalog.run.engine import EngineRunner
-    from envcatalog.run.namespace import NamespaceRunner
+def _runners(workshop: Workshop, where: str) -> tuple[Runner, ...]:
+    from envcatalog.run.runners import default_runners
 
-    runners = {"engine": lambda: EngineRunner(), "namespace": lambda: NamespaceRunner(workshop.cache)}
-    chosen = list(runners) if where == "auto" else [where]
-    return [runners[name]() for name in chosen]
+    return tuple(runner for runner in default_runners(workshop.cache) if where in ("auto", runner.name))

@@ -9,12 +9,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Protocol
 
 from envcatalog.catalog.places import SETTINGS_PATH, definition_path, lock_path
 from envcatalog.definition.canonical import definition_digest
 from envcatalog.definition.order import base_first
 from envcatalog.definition.reader import Reading, read_environment, read_settings
+from envcatalog.git.source import Source
 from envcatalog.image.plan import plan_image
 from envcatalog.lock.file import load_lock, lock_digest
 from envcatalog.model.environment import DebianBase, Environment, EnvironmentBase
@@ -23,16 +23,6 @@ from envcatalog.model.lock import Lock, LockedEnvironment
 from envcatalog.model.names import NAME_MAX, is_name
 from envcatalog.model.plan import ImagePlan
 from envcatalog.model.settings import Settings
-
-
-class Source(Protocol):
-    """Where files come from: a work tree or a commit."""
-
-    def names(self) -> tuple[str, ...]:
-        """Folders below `catalog/` that hold an `environment.yaml`, sorted."""
-
-    def read(self, path: str) -> bytes | None:
-        """A file below the catalog's root; None when there is none."""
 
 
 class Stale(Refusal):
@@ -109,7 +99,9 @@ class Content:
         while isinstance(chain[0].base, EnvironmentBase):
             parent = chain[0].base.environment
             if parent in seen:
-                raise Refusal(f"the bases of `{name}` form a cycle through `{parent}`", "run `envcat validate`")
+                raise Refusal(
+                    f"the bases of `{name}` form a cycle through `{parent}`", "run `envcat validate`"
+                )
             seen.add(parent)
             chain.insert(0, self.environment(parent))
         return tuple(chain)
@@ -159,7 +151,10 @@ class Content:
             raise Stale(name, "no lock")
         if lock.definition != definition_digest(environment):
             raise Stale(name, "lock is stale: definition changed")
-        if isinstance(lock.base, LockedEnvironment) and lock.base.plan != self.plan(lock.base.environment).digest:
+        if (
+            isinstance(lock.base, LockedEnvironment)
+            and lock.base.plan != self.plan(lock.base.environment).digest
+        ):
             raise Stale(name, f"lock is stale: base `{lock.base.environment}` changed")
         return lock
 

@@ -54,8 +54,13 @@ def init_catalog(folder: Path, *, name: str = FIRST_NAME) -> tuple[str, ...]:
         written.append(".gitignore")
     written.append(
         new_environment(
-            folder, name, description="A first environment, to be edited", base=DebianBase(suite="bookworm"),
-            python="3.11", packages=("requests>=2.32,<3",), variables={"PYTHONUNBUFFERED": "1"},
+            folder,
+            name,
+            description="A first environment, to be edited",
+            base=DebianBase(suite="bookworm"),
+            python="3.11",
+            packages=("requests>=2.32,<3",),
+            variables={"PYTHONUNBUFFERED": "1"},
             checks=("python -c 'import requests'",),
         )
     )
@@ -81,14 +86,23 @@ def new_environment(
         ProblemsFound: a value is not valid; nothing was written.
     """
     if not is_name(name):
-        raise UserError(f"`{name[:80]}` is no name for an environment", f"names match `{NAME_PATTERN}`, 64 characters at most")
+        raise UserError(
+            f"`{name[:80]}` is no name for an environment",
+            f"names match `{NAME_PATTERN}`, 64 characters at most",
+        )
     relative = definition_path(name)
     path = root / relative
     if path.parent.exists() or path.parent.is_symlink():
         raise UserError(f"`catalog/{name}` exists already", f"edit `{relative}`")
     text = render(
-        name=name, description=description, base=base, python=python, packages=tuple(packages), apt=tuple(apt),
-        variables=dict(variables or {}), checks=tuple(checks),
+        name,
+        description=description,
+        base=base,
+        python_version=python,
+        packages=packages,
+        apt=apt,
+        variables=variables,
+        checks=checks,
     ).encode()
     problems = read_environment(text, relative, folder=name).problems
     if problems:

@@ -52,9 +52,7 @@ def _settings(before: Side, after: Side) -> list[Change]:
             kind = "added"
         elif path not in new:
             kind = "removed"
-        changes.append(
-            Change(path=".".join(path), kind=kind, before=old.get(path), after=new.get(path))
-        )
+        changes.append(Change(path=".".join(path), kind=kind, before=old.get(path), after=new.get(path)))
     return changes
 
 
@@ -96,9 +94,7 @@ def _packages(kind: str, before: Side, after: Side) -> list[Change]:
             how = "added" if was is None else "removed"
         else:
             how = version_kind(was, now)
-        changes.append(
-            Change(path=f"{kind}.{name}", kind=how, before=was, after=now, direct=name in direct)
-        )
+        changes.append(Change(path=f"{kind}.{name}", kind=how, before=was, after=now, direct=name in direct))
     return changes
 
 

@@ -59,7 +59,10 @@ def lock_names(
             continue
         rows.append(
             _lock_one(
-                content, name, workshop, upgrade=upgrade and name in chosen,
+                content,
+                name,
+                workshop,
+                upgrade=upgrade and name in chosen,
                 upgrade_packages=upgrade_packages if name in chosen else frozenset(),
             )
         )
@@ -74,7 +77,8 @@ def parent_of(content: Content, name: str) -> Parent | None:
     base = environment.base.environment
     chain = content.chain(base)
     return Parent.of(
-        environments=chain, locks=tuple(content.fresh_lock(item.name) for item in chain),
+        environments=chain,
+        locks=tuple(content.fresh_lock(item.name) for item in chain),
         plan_digest=content.plan(base).digest,
     )
 
@@ -99,8 +103,14 @@ def _lock_one(
         previous = None
     workshop.progress.step(f"locking {name}")
     lock = lock_environment(
-        environment, settings=workshop.settings, parent=parent_of(content, name), previous=previous,
-        upgrade=upgrade, upgrade_packages=upgrade_packages, images=workshop.images, cache=workshop.cache,
+        environment,
+        settings=workshop.settings,
+        parent=parent_of(content, name),
+        previous=previous,
+        upgrade=upgrade,
+        upgrade_packages=upgrade_packages,
+        images=workshop.images,
+        cache=workshop.cache,
         progress=workshop.progress,
     )
     path = workshop.root / lock_path(name)
@@ -130,5 +140,3 @@ def write_file(path: Path, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-

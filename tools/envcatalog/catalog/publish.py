@@ -7,26 +7,183 @@ again finishes the work: what is done is read from Git and the registry, never f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from envcatalog.catalog.actions import moving_tags, plan_actions
-from envcatalog.catalog.checking import Checking
+from envcatalog.catalog.checking import check_image, how_checked
 from envcatalog.catalog.content import Content
-from envcatalog.catalog.facts import git_facts
-from envcatalog.catalog.workshop import Workshop, known_layers
-from envcatalog.git.claim import claim_next
-from envcatalog.git.repository import CatalogRepository
-from envcatalog.git.trees import Revision
-from envcatalog.git.versions import VersionTags
+from envcatalog.catalog.facts import version_facts
+from envcatalog.catalog.workshop import known_layers
+from envcatalog.git.changes import changed_names
+from envcatalog.git.claim import VersionFacts, claim_next
+from envcatalog.git.remote import default_remote, source_url, sync_versions
+from envcatalog.git.versions import latest, versions
 from envcatalog.lock.file import lock_digest
-from envcatalog.model.environment import EnvironmentBase
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.image import MEDIA_INDEX, BuiltImage, Layer
-from envcatalog.model.plan import Action, ImagePlan
-from envcatalog.model.result import Published
-from envcatalog.model.seams import Manifest, Registry, Repository
+from envcatalog.model.plan import Action
+from envcatalog.model.result import Published, PublishStatus
+from envcatalog.model.seams import Registry, Repository
 from envcatalog.model.version import Version
 
+if TYPE_CHECKING:
+    from envcatalog.catalog.sdk import Catalog
+
 VERSION_ARTIFACT = "application/vnd.envcatalog.version.v1"
+
+
+def publish_names(
+    catalog: Catalog, names: Sequence[str], *, registry: str, checks: str, message: str
+) -> tuple[Published, ...]:
+    """Publish what the current commit says, bases before children; one row for each name.
+
+    An environment that is refused does not stop the others, except those that inherit from it.
+
+    Raises:
+        UserError: no commit yet, uncommitted edits of a chosen environment, registry or remote out of reach.
+        Refusal: a check failed, or a rebuilt image differs from the recorded one; nothing is published for it,
+            and what was published before it stays.
+    """
+    commit = catalog.repository.require_head()
+    _refuse_uncommitted(catalog, names)
+    remote = default_remote(catalog.repository)
+    if remote:
+        sync_versions(catalog.repository, remote, names)
+    content = catalog.at(commit)
+    with closing(catalog.open_registry(registry)) as opened:
+        actions = plan_actions(content, names, catalog.versions_of(names), catalog.at, opened)
+        run = _Run(
+            catalog=catalog,
+            content=content,
+            commit=commit,
+            registry=opened,
+            remote=remote,
+            checks=checks,
+            message=message,
+        )
+        return tuple(run.publish(action) for action in actions)
+
+
+def _refuse_uncommitted(catalog: Catalog, names: Sequence[str]) -> None:
+    changed = sorted(changed_names(catalog.repository) & set(names))
+    if changed:
+        listed = ", ".join(f"`{name}`" for name in changed[:5]) + (" ..." if len(changed) > 5 else "")
+        raise Refusal(
+            f"{listed} has uncommitted changes, and a version is a commit",
+            "run `git add catalog` and `git commit`, then publish",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One publish command: what is the same for all its environments."""
+
+    catalog: Catalog
+    content: Content
+    commit: str
+    registry: Registry
+    remote: str | None
+    checks: str
+    message: str
+
+    def publish(self, action: Action) -> Published:
+        name = action.environment
+        if action.action == "refuse":
+            self.catalog.progress.step(
+                f"refused {name}: {action.reason}" + (f" ({action.hint})" if action.hint else "")
+            )
+            return Published(
+                environment=name, version=None, image="", digest="", status="refused", reason=action.reason
+            )
+        repository = self.registry.repository(name)
+        known = versions(self.catalog.repository, name)
+        existing = next((item for item in known if item.plan == action.plan), None)
+        if action.action == "skip" and existing is not None:
+            return self._row(action, existing, "unchanged")
+        how = ""
+        if action.action == "build":
+            image, how = self._build(action, repository)
+            if existing is not None and existing.image != image.digest:
+                raise Refusal(
+                    f"`{name}` version {existing.number} was {existing.image}, but building it again gives {image.digest}",
+                    "the recorded image is not reproduced: look for an edited lock, or another release of envcat",
+                )
+            existing = existing or self._claim(action, image, how)
+        assert existing is not None
+        self._tag(repository, existing)
+        status: PublishStatus = "published" if action.action == "build" else "retagged"
+        return self._row(action, existing, status, how)
+
+    def _build(self, action: Action, repository: Repository) -> tuple[BuiltImage, str]:
+        from envcatalog.registry.push import push_image
+
+        name = action.environment
+        plan = self.content.plan(name)
+        environment = self.content.environment(name)
+        self.catalog.progress.step(f"building {name}: {action.reason}")
+
+        def known() -> dict[str, Layer]:
+            layers: dict[str, Layer] = {}
+            for ancestor in self.content.chain(name):
+                newest = latest(self.catalog.repository, ancestor.name)
+                if newest is not None and newest.image:
+                    layers |= known_layers(self.registry.repository(ancestor.name), newest.image, plan)
+            return layers
+
+        image = self.catalog.workshop.build(plan, known)
+        reports = check_image(self.catalog.workshop, environment, image, repository, self.checks)
+        push_image(self.registry, repository, image, progress=self.catalog.progress)
+        return image, how_checked(reports)
+
+    def _claim(self, action: Action, image: BuiltImage, how: str) -> Version:
+        lock = self.content.lock(action.environment)
+        if lock is None:
+            raise UserError(f"`{action.environment}` has no lock")
+        facts = VersionFacts(
+            commit=self.commit,
+            plan=action.plan,
+            image=image.digest,
+            lock=lock_digest(lock),
+            checks=how,
+            message=self.message,
+        )
+        return claim_next(self.catalog.repository, action.environment, facts, remote=self.remote)
+
+    def _tag(self, repository: Repository, version: Version) -> None:
+        source = source_url(self.catalog.repository, self.remote) if self.remote else None
+        facts = version_facts(version, source)
+        manifest = repository.manifest(version.image)
+        if manifest is None:
+            raise UserError(
+                f"the registry lost {version.image} of `{version.reference}`", "run the command again"
+            )
+        number = str(version.number)
+        if repository.head(number) != version.image:
+            repository.referrers_put(manifest, VERSION_ARTIFACT, facts)
+            repository.put_manifest(manifest.data, manifest.media_type, tag=number, annotations=facts)
+        known = versions(self.catalog.repository, version.name)
+        aliases = self.content.environment(version.name).aliases
+        for tag, target in sorted(moving_tags(repository, aliases, known).items()):
+            pointed = manifest if target.image == version.image else repository.manifest(target.image)
+            if pointed is None:
+                raise Refusal(
+                    f"tag `{tag}` needs version {target.number}, whose image is not in the registry",
+                    f"check out {target.reference} and publish it",
+                )
+            repository.put_manifest(
+                pointed.data, MEDIA_INDEX, tag=tag, annotations=version_facts(target, source)
+            )
+
+    def _row(self, action: Action, version: Version, status: PublishStatus, how: str = "") -> Published:
+        return Published(
+            environment=action.environment,
+            version=version.number,
+            image=self.registry.reference(action.environment, str(version.number)),
+            digest=version.image,
+            status=status,
+            reason=action.reason,
+            checks=how,
+        )

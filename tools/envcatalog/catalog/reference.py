@@ -18,7 +18,9 @@ class Reference:
     @property
     def number(self) -> int | None:
         """The version number, if it is one: no sign, no leading zero, at most nine digits."""
-        canonical = self.at.isascii() and self.at.isdigit() and not self.at.startswith("0") and len(self.at) < 10
+        canonical = (
+            self.at.isascii() and self.at.isdigit() and not self.at.startswith("0") and len(self.at) < 10
+        )
         return int(self.at) if canonical else None
 
 

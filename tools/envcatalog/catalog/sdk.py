@@ -1,9 +1,9 @@
 """`Catalog`: the Python SDK, and what every command calls.
 
-    with Catalog.open(Path(".")) as catalog:
-        catalog.validate()
-        catalog.lock(["sklearn"])
-        catalog.publish(["sklearn"], registry="registry.example.com/ml")
+with Catalog.open(Path(".")) as catalog:
+    catalog.validate()
+    catalog.lock(["sklearn"])
+    catalog.publish(["sklearn"], registry="registry.example.com/ml")
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from envcatalog.catalog.places import cache_folder
 from envcatalog.catalog.reference import parse_reference
 from envcatalog.catalog.workshop import Workshop
 from envcatalog.git.repository import CatalogRepository
-from envcatalog.git.trees import Revision, WorkTree
+from envcatalog.git.refs import resolve
+from envcatalog.git.source import Revision, WorkTree
+from envcatalog.git.versions import latest_of_each, versions
 from envcatalog.model.errors import UserError
 from envcatalog.model.result import Listed, Locked, Published
 from envcatalog.model.seams import Progress, Registry, Silent
@@ -84,7 +86,10 @@ class Catalog:
     def workshop(self) -> Workshop:
         """What building needs on this machine."""
         return Workshop(
-            root=self.repository.root, cache=self.cache, settings=self.content.settings, progress=self.progress
+            root=self.repository.root,
+            cache=self.cache,
+            settings=self.content.settings,
+            progress=self.progress,
         )
 
     def validate(self, names: Iterable[str] = ()) -> Validation:
@@ -100,7 +105,10 @@ class Catalog:
         from envcatalog.catalog.locking import lock_names
 
         return lock_names(
-            self.content, self._names(names), self.workshop, upgrade=upgrade,
+            self.content,
+            self._names(names),
+            self.workshop,
+            upgrade=upgrade,
             upgrade_packages=frozenset(upgrade_packages),
         )
 
@@ -115,11 +123,11 @@ class Catalog:
         from envcatalog.catalog.actions import plan_actions
 
         chosen = self._names(names)
-        versions = self._versions_of(chosen)
+        known = self.versions_of(chosen)
         if registry is None:
-            return plan_actions(self.content, chosen, versions, self.at)
+            return plan_actions(self.content, chosen, known, self.at)
         with closing(self.open_registry(registry)) as opened:
-            return plan_actions(self.content, chosen, versions, self.at, opened)
+            return plan_actions(self.content, chosen, known, self.at, opened)
 
     def build(
         self, names: Iterable[str] = (), *, registry: str | None = None, checks: str | None = None
@@ -130,7 +138,12 @@ class Catalog:
         return build_names(self, self._names(names), registry=registry, checks=checks)
 
     def publish(
-        self, names: Iterable[str] = (), *, registry: str | None = None, checks: str = "auto", message: str = ""
+        self,
+        names: Iterable[str] = (),
+        *,
+        registry: str | None = None,
+        checks: str = "auto",
+        message: str = "",
     ) -> tuple[Published, ...]:
         """Publish what the current commit says; see `catalog.publish`."""
         from envcatalog.catalog.publish import publish_names
@@ -138,29 +151,31 @@ class Catalog:
         where = registry or self.content.settings.registry
         if where is None:
             raise UserError(
-                "no registry is given", "use `--registry`, `ENVCAT_REGISTRY`, or `registry:` in catalog/catalog.yaml"
+                "no registry is given",
+                "use `--registry`, `ENVCAT_REGISTRY`, or `registry:` in catalog/catalog.yaml",
             )
         return publish_names(self, self._names(names), registry=where, checks=checks, message=message)
 
     def list(self) -> tuple[Listed, ...]:
         """One row for each environment of the work tree, sorted by name; broken definitions have no description."""
-        newest: dict[str, int] = {}
-        for version in self.repository.versions():
-            newest[version.name] = max(version.number, newest.get(version.name, 0))
+        newest = {name: version.number for name, version in latest_of_each(self.repository).items()}
         rows = []
         for name in self.content.names:
             found = self.content.reading(name).environment
             rows.append(
                 Listed(
-                    name=name, kind=found.kind if found else "system", version=newest.get(name),
-                    aliases=found.aliases if found else (), description=found.description if found else "",
+                    name=name,
+                    kind=found.kind if found else "system",
+                    version=newest.get(name),
+                    aliases=found.aliases if found else (),
+                    description=found.description if found else "",
                 )
             )
         return tuple(rows)
 
     def versions(self, name: str) -> tuple[Version, ...]:
         """Versions of one environment, newest first."""
-        found = self.repository.versions(name)
+        found = versions(self.repository, name)
         if not found:
             self.content.reading(name)  # an unknown name is an error, an unpublished one is not
         return tuple(sorted(found, key=lambda version: version.number, reverse=True))
@@ -170,16 +185,16 @@ class Catalog:
         reference = parse_reference(text)
         if not reference.at or reference.at == "{worktree}":
             return reference.name, self.content
-        versions = self.versions(reference.name)
+        have = self.versions(reference.name)
         if reference.number is not None or reference.at == "latest":
-            return reference.name, self.at(self._version(reference.name, reference.number, versions).commit)
+            return reference.name, self.at(self._version(reference.name, reference.number, have).commit)
         aliases = dict(self.content.environment(reference.name).aliases)
         if reference.at in aliases:
-            return reference.name, self.at(self._version(reference.name, aliases[reference.at], versions).commit)
+            return reference.name, self.at(self._version(reference.name, aliases[reference.at], have).commit)
         try:
-            return reference.name, self.at(self.repository.resolve(reference.at))
+            return reference.name, self.at(resolve(self.repository, reference.at))
         except UserError as error:
-            known = [*aliases, "latest", *(str(version.number) for version in versions)]
+            known = [*aliases, "latest", *(str(version.number) for version in have)]
             near = difflib.get_close_matches(reference.at, known, n=1)
             hint = f"did you mean `{reference.name}@{near[0]}`" if near else f"there is {', '.join(known)}"
             raise UserError(f"`{reference.name}` has no `{reference.at[:80]}`", hint) from error
@@ -201,7 +216,7 @@ class Catalog:
         if reference.at:
             return diff_sides(self.side(before), self.side(reference.name))
         new = self.side(reference.name)
-        if self.repository.versions(reference.name):
+        if versions(self.repository, reference.name):
             return diff_sides(self.side(f"{reference.name}@latest"), new)
         head = self.repository.head()
         at_head = self.at(head) if head else None
@@ -222,18 +237,21 @@ class Catalog:
             self.content.reading(name)
         return chosen or self.content.names
 
-    def _versions_of(self, names: Sequence[str]) -> _VersionsByName:
+    def versions_of(self, names: Sequence[str]) -> _VersionsByName:
+        """Versions by name, ascending, for many names at once."""
         return _VersionsByName(self.repository, names)
 
-    def _version(self, name: str, number: int | None, versions: Sequence[Version]) -> Version:
-        if number is None and versions:
-            return versions[0]
-        for version in versions:
+    def _version(self, name: str, number: int | None, have: Sequence[Version]) -> Version:
+        if number is None and have:
+            return have[0]
+        for version in have:
             if version.number == number:
                 return version
         wanted = "no version" if number is None else f"no version {number}"
-        have = ", ".join(str(version.number) for version in versions[:10])
-        raise UserError(f"`{name}` has {wanted}", f"it has {have}" if have else "run `envcat publish` to make one")
+        listed = ", ".join(str(version.number) for version in have[:10])
+        raise UserError(
+            f"`{name}` has {wanted}", f"it has {listed}" if listed else "run `envcat publish` to make one"
+        )
 
 
 class _VersionsByName:
@@ -246,10 +264,10 @@ class _VersionsByName:
         self._found: dict[str, list[Version]] = {}
         if len(names) > self.MANY:
             self._found = {name: [] for name in names}
-            for version in repository.versions():
+            for version in versions(repository):
                 self._found.setdefault(version.name, []).append(version)
 
     def __call__(self, name: str) -> Sequence[Version]:
         if name not in self._found:
-            self._found[name] = list(self._repository.versions(name))
+            self._found[name] = list(versions(self._repository, name))
         return sorted(self._found[name], key=lambda version: version.number)

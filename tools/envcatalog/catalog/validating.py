@@ -50,10 +50,21 @@ def validate(content: Content, names: Iterable[str] = ()) -> Validation:
     files = {f"catalog/{name}/environment.yaml" for name in wanted}
     problems += [problem for problem in check_catalog(context, settings) if problem.file in files]
     problems += _locks(content, wanted, checked)
-    problems += getattr(content.source, "problems", lambda: ())()
+    if not chosen:
+        problems += [
+            Problem(
+                code="file-skipped",
+                severity="warning",
+                message=f"`{item.where}` {item.reason}, so it is passed over",
+                file=item.where,
+            )
+            for item in content.source.skipped()
+        ]
     return Validation(
         checked=len(checked),
-        problems=tuple(sorted(set(problems), key=lambda item: (item.file, item.line, item.column, item.code))),
+        problems=tuple(
+            sorted(set(problems), key=lambda item: (item.file, item.line, item.column, item.code))
+        ),
     )
 
 
@@ -65,5 +76,7 @@ def _locks(content: Content, names: Iterable[str], readings: dict[str, Reading])
         try:
             content.lock(name)
         except Refusal as error:
-            problems.append(Problem(code="lock-invalid", message=error.message, file=lock_path(name), hint=error.hint))
+            problems.append(
+                Problem(code="lock-invalid", message=error.message, file=lock_path(name), hint=error.hint)
+            )
     return problems

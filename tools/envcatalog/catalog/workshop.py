@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from envcatalog.model.errors import UserError
 from envcatalog.model.image import BaseImage, BuiltImage, Layer
@@ -87,7 +87,7 @@ def known_layers(repository: Repository, digest: str, plan: ImagePlan) -> dict[s
     return layers
 
 
-def _entries(index: bytes) -> list[dict[str, dict[str, str] | str]]:  # type: ignore[type-arg]
+def _entries(index: bytes) -> list[dict[str, Any]]:
     try:
         return list(json.loads(index).get("manifests", []))
     except (ValueError, AttributeError) as error:

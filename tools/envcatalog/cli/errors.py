@@ -27,9 +27,9 @@ def guarded(command: click.Command) -> int:
         _say("interrupted", "")
         return EXIT_INTERRUPTED
     except ProblemsFound as error:
-        from envcatalog.report.text import problems_text
+        from envcatalog.report.problems import problems_text
 
-        click.echo(problems_text(error.problems, colour=False), err=True)
+        click.echo(problems_text(error.problems, colour=False), err=True, nl=False)
         _say(error.message, error.hint)
         return error.exit_code
     except UserError as error:
@@ -49,11 +49,11 @@ def guarded(command: click.Command) -> int:
 
 
 def _say(message: str, hint: str) -> None:
-    from envcatalog.report.safe import printable
+    from envcatalog.report.safe import visible, visible_lines
 
-    click.echo(f"error: {printable(message)}", err=True)
+    click.echo(f"error: {visible_lines(message)}", err=True)
     if hint:
-        click.echo(f"hint: {printable(hint)}", err=True)
+        click.echo(f"hint: {visible(hint)}", err=True)
 
 
 def _bug(error: Exception) -> int:

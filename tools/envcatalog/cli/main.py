@@ -58,7 +58,9 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.option("-C", "directory", default=None, metavar="DIR", help="Run as if started in DIR (the catalog).")
 @click.option("--registry", default=None, metavar="WHERE", help="`oci:DIR` or `HOST[:PORT]/PREFIX`.")
 @click.version_option(__version__, "--version", prog_name="envcat")

@@ -22,7 +22,11 @@ Command = Callable[..., Any]
 def formats(*extra: str) -> Callable[[Command], Command]:
     """``--format text|json`` and the extra ones."""
     return click.option(
-        "--format", "form", type=click.Choice(["text", "json", *extra]), default="text", show_default=True,
+        "--format",
+        "form",
+        type=click.Choice(["text", "json", *extra]),
+        default="text",
+        show_default=True,
         help="How to print what is found.",
     )
 
@@ -35,7 +39,9 @@ def catalog_options(command: Command) -> Command:
 def registry_option(command: Command) -> Command:
     """``--registry``, also after the command's name."""
     return click.option(
-        "--registry", default=None, metavar="WHERE",
+        "--registry",
+        default=None,
+        metavar="WHERE",
         help="`oci:DIR` or `HOST[:PORT]/PREFIX`; also $ENVCAT_REGISTRY.",
     )(command)
 

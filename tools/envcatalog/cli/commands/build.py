@@ -16,7 +16,9 @@ from envcatalog.cli.options import (
 
 @click.command("build")
 @names_argument
-@click.option("--check/--no-check", default=False, show_default=True, help="Run the definition's checks in the image.")
+@click.option(
+    "--check/--no-check", default=False, show_default=True, help="Run the definition's checks in the image."
+)
 @catalog_options
 @registry_option
 @formats()

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from envcatalog.cli.options import catalog_options, chosen_folder, chosen_registry, colour, formats, registry_option
+from envcatalog.cli.options import (
+    catalog_options,
+    chosen_folder,
+    chosen_registry,
+    colour,
+    formats,
+    registry_option,
+)
 from envcatalog.model.errors import EXIT_NO
 
 

@@ -26,5 +26,8 @@ def command(ctx: click.Context, folder: str | None, name: str, directory: str | 
     written = init_catalog(target, name=name)
     for path in written:
         click.echo(path)
-    click.echo(f"next: envcat lock, git add and git commit, envcat publish --registry oci:images (in {target})", err=True)
+    click.echo(
+        f"next: envcat lock, git add and git commit, envcat publish --registry oci:images (in {target})",
+        err=True,
+    )
     return 0

@@ -11,9 +11,14 @@ from envcatalog.model.errors import EXIT_NO
 @click.command("lock")
 @names_argument
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 if a lock is stale.")
-@click.option("--upgrade", is_flag=True, help="Take the newest of everything instead of keeping what is locked.")
 @click.option(
-    "--upgrade-package", "upgrade_packages", multiple=True, metavar="NAME",
+    "--upgrade", is_flag=True, help="Take the newest of everything instead of keeping what is locked."
+)
+@click.option(
+    "--upgrade-package",
+    "upgrade_packages",
+    multiple=True,
+    metavar="NAME",
     help="Take the newest of this Python or Debian package; may be given several times.",
 )
 @catalog_options

@@ -15,10 +15,16 @@ from envcatalog.model.environment import Base, DebianBase, EnvironmentBase, Imag
 @click.option("--image", metavar="REF", help="Start from an image in a registry or an OCI layout.")
 @click.option("--environment", metavar="NAME", help="Inherit another environment of this catalog.")
 @click.option("--python", metavar="X.Y", help="Python version; 3.11 by default on Debian bookworm.")
-@click.option("-p", "--package", "packages", multiple=True, metavar="REQ", help="A Python requirement; may repeat.")
+@click.option(
+    "-p", "--package", "packages", multiple=True, metavar="REQ", help="A Python requirement; may repeat."
+)
 @click.option("--apt", multiple=True, metavar="NAME", help="A Debian package; may repeat.")
-@click.option("-e", "--variable", "variables", multiple=True, metavar="NAME=VALUE", help="A variable; may repeat.")
-@click.option("--check", "checks", multiple=True, metavar="COMMAND", help="A command that must succeed; may repeat.")
+@click.option(
+    "-e", "--variable", "variables", multiple=True, metavar="NAME=VALUE", help="A variable; may repeat."
+)
+@click.option(
+    "--check", "checks", multiple=True, metavar="COMMAND", help="A command that must succeed; may repeat."
+)
 @catalog_options
 @click.pass_context
 def command(
@@ -46,8 +52,15 @@ def command(
         raise click.UsageError("--package needs --python on this base")
     catalog = open_catalog(ctx, directory)
     path = new_environment(
-        catalog.repository.root, name, description=description, base=base, python=python, packages=packages,
-        apt=apt, variables=pairs, checks=checks,
+        catalog.repository.root,
+        name,
+        description=description,
+        base=base,
+        python=python,
+        packages=packages,
+        apt=apt,
+        variables=pairs,
+        checks=checks,
     )
     click.echo(path)
     click.echo(f"next: envcat lock {name}", err=True)

@@ -19,7 +19,10 @@ from envcatalog.model.errors import EXIT_NO
 @click.command("publish")
 @names_argument
 @click.option(
-    "--checks", type=click.Choice(["auto", "engine", "namespace", "skip"]), default="auto", show_default=True,
+    "--checks",
+    type=click.Choice(["auto", "engine", "namespace", "skip"]),
+    default="auto",
+    show_default=True,
     help="Where the definition's checks run: an engine if there is one, else an unprivileged namespace.",
 )
 @click.option("-m", "--message", default="", help="What the version's tag says.")

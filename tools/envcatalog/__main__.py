@@ -1,0 +1,5 @@
+"""`python -m envcatalog` is `envcat`."""
+
+from envcatalog.cli.main import main
+
+main()
