@@ -44,6 +44,9 @@ GOLDEN = f"""{{
  "bytecode": null,
  "definition": "{DIGEST}",
  "format": 1,
+ "inputs": {{
+  "wheels": "{DIGEST}"
+ }},
  "platforms": {{
   "linux/amd64": {{
    "debs": [],
@@ -105,9 +108,10 @@ def test_the_bytes_are_golden() -> None:
         base=LockedEnvironment(environment="base", plan="sha256:" + "d" * 64),
         bytecode=None,
         platforms=(PlatformLock(platform="linux/amd64", wheels=(wheel("six"),)),),
+        inputs=(("wheels", DIGEST),),
     )
     assert dump_lock(lock).decode() == GOLDEN
-    assert lock_digest(lock) == "sha256:caf7333a88d968584e794cf95ae2048d424a68ed072e65ba286b45b951ee4481"
+    assert lock_digest(lock) == "sha256:cacc7bc303dd4e34b83d77146dae2b755d143886ff86f3f08540595ae848570e"
 
 
 def test_order_of_entries_changes_nothing() -> None:
@@ -164,6 +168,11 @@ def test_the_starting_point_is_valid() -> None:
         (setting({}, "platforms"), " at `platforms`: no platform is locked"),
         (setting([], "platforms"), " at `platforms`: it is not an object"),
         (setting({}, "platforms", "../x"), " at `platforms`: the key `../x` is unknown"),
+        (
+            setting({"debs": "x"}, "inputs"),
+            " at `inputs.debs`: `x` is not a digest `sha256:<64 hexadecimal digits>`",
+        ),
+        (setting({"r": DIGEST}, "inputs"), " at `inputs`: the key `r` is unknown"),
         (setting([], "base"), " at `base`: it is not an object"),
         (
             setting({"environment": "../x", "plan": DIGEST}, "base"),

@@ -69,7 +69,7 @@ class ArtefactStore:
         return self._folder / artefact.sha256
 
     def prefetch(self, artefacts: tuple[Artefact, ...]) -> None:
-        """Fetch all that is missing, in parallel; same errors as `path`. What came before an error is kept."""
+        """Fetch all that is missing, in parallel; same errors as `path`. What came in time is kept."""
         unique = {artefact.sha256: artefact for artefact in artefacts}
         missing = [artefact for artefact in unique.values() if not self._present(artefact)]
         if not missing:
@@ -90,7 +90,7 @@ class ArtefactStore:
         missing: Sequence[Artefact],
         places: dict[str, tuple[str, ...]],
         downloader: Downloader,
-        bar: Bar,
+        bar: _Meter,
     ) -> None:
         # the largest first: otherwise it may start last and everything waits for it
         order = sorted(missing, key=lambda artefact: -artefact.size)
@@ -144,10 +144,7 @@ class ArtefactStore:
                 out.flush()
                 temporary.replace(target)
             except DifferentError as error:
-                raise Refusal(
-                    f"`{artefact.file}` of `{artefact.name}` differs from the lock: {error}",
-                    f"if the new one is to be trusted, run `envcat lock --upgrade-package {artefact.name} ENV`",
-                ) from None
+                raise _different(artefact, error) from None
             finally:
                 temporary.unlink(missing_ok=True)
 
@@ -198,6 +195,13 @@ def gone(artefact: Artefact) -> Refusal:
     return Refusal(
         f"`{artefact.file}` of `{artefact.name}` is no longer in the {where}",
         f"run `envcat lock --upgrade-package {artefact.name} ENV`{extra}",
+    )
+
+
+def _different(artefact: Artefact, error: DifferentError) -> Refusal:
+    return Refusal(
+        f"`{artefact.file}` of `{artefact.name}` differs from the lock: {error}",
+        f"if the new file is to be trusted, run `envcat lock --upgrade-package {artefact.name} ENV`",
     )
 
 

@@ -16,6 +16,7 @@ from envcatalog.model.environment import PLATFORMS
 from envcatalog.model.errors import Refusal
 from envcatalog.model.lock import (
     LOCK_FORMAT,
+    LOCK_PARTS,
     Bytecode,
     Deb,
     Lock,
@@ -36,6 +37,7 @@ def dump_lock(lock: Lock) -> bytes:
         "definition": lock.definition,
         "base": _base_value(lock.base),
         "bytecode": _bytecode_value(lock.bytecode),
+        "inputs": dict(lock.inputs),
         "platforms": {
             item.platform: {
                 "debs": [_deb_value(deb) for deb in sorted(item.debs, key=lambda deb: deb.name)],
@@ -107,7 +109,9 @@ def _read_lock(root: Block) -> Lock:
     number = root.integer("format", 1, 2**31)
     if number != LOCK_FORMAT:
         raise LockError("format", f"format {number} is unknown to this release, which writes {LOCK_FORMAT}")
-    root.only("base", "bytecode", "definition", "format", "platforms")
+    root.only("base", "bytecode", "definition", "format", "inputs", "platforms")
+    inputs = root.block("inputs")
+    inputs.only_some(*LOCK_PARTS)
     platforms = root.block("platforms")
     platforms.only_some(*PLATFORMS)
     if not platforms.names():
@@ -117,6 +121,7 @@ def _read_lock(root: Block) -> Lock:
         base=_read_base(root),
         bytecode=_read_bytecode(root),
         platforms=tuple(_read_platform(platforms.block(name), name) for name in platforms.names()),
+        inputs=tuple((part, inputs.digest(part)) for part in inputs.names()),
     )
 
 

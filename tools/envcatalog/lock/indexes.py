@@ -1,10 +1,10 @@
 """The machine's own package index configuration, as arguments for uv.
 
-uv reads its own configuration (``UV_*``, ``uv.toml``) itself. Pip's ``index-url``, ``no-index`` and ``find-links``
-are translated where uv's variables have none of that kind. Pip's ``extra-index-url`` is left out on purpose: pip
-takes the best version that *any* index offers, so whoever registers the name of a private package on a public
-index owns it ("dependency confusion"). A second index is named in the settings with the packages that may come
-from it, so that no package is ever looked for in two indexes.
+uv reads its own configuration (``UV_*``, ``uv.toml``) itself. Pip's ``index-url``, ``no-index`` and
+``find-links`` are translated where uv's variables have none of that kind. Pip's ``extra-index-url`` is left
+out on purpose: pip takes the best version that *any* index offers, so whoever registers the name of a
+private package on a public index owns it ("dependency confusion"). A second index is named in the settings
+with the packages that may come from it, so that no package is ever looked for in two indexes.
 """
 
 from __future__ import annotations

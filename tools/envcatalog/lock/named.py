@@ -1,10 +1,10 @@
 """Named indexes: their packages come from them and from nowhere else, and nothing else ever comes from them.
 
-uv ties a package to an index (``explicit = true`` and ``[tool.uv.sources]``) only where a project depends on
-it directly. So every package that a pattern covers is made a direct dependency of a project of ours, and since
-the indirect ones are not known beforehand, the solve is repeated: names that turn up, in the solution or in the
-reason why there is none, are tied; tied ones that nothing needs any more are let go. A solution is accepted only
-when uv names, for each package, an origin that the settings allow.
+uv ties a package to an index (``explicit = true`` and ``[tool.uv.sources]``) only where a project depends
+on it directly. So every package that a pattern covers is made a direct dependency of a project of ours, and
+since the indirect ones are not known beforehand, the solve is repeated: names that turn up, in the solution
+or in the reason why there is none, are tied; tied ones that nothing needs any more are let go. A solution
+is accepted only when uv names, for each package, an origin that the settings allow.
 """
 
 from __future__ import annotations

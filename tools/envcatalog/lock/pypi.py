@@ -54,8 +54,8 @@ def lock_wheels(request: WheelRequest, *, settings: Settings, cache: Path) -> tu
     """Solve and return the wheels that the environment adds to its parent, sorted by name.
 
     Raises:
-        Refusal: no solution (with uv's reason), a package without a fitting wheel, or one from an index that it
-            may not come from.
+        Refusal: no solution (with uv's reason), a package without a fitting wheel, or one from an index that
+            it may not come from.
         UserError: the index cannot be reached.
     """
     roots = requirement_names(request)
@@ -117,7 +117,12 @@ def _solve(
         if settings.indexes:
             known = [wheel.name for wheel in (*request.preferred, *request.installed)]
             failed = tie(
-                folder, [*arguments, "--output-file=solved.txt"], roots=roots, known=known, settings=settings
+                folder,
+                [*arguments, "--output-file=solved.txt"],
+                roots=roots,
+                known=known,
+                preferred=_pins(request.preferred),
+                settings=settings,
             )
             if failed:
                 raise _no_solution(failed, request, machine)
@@ -156,7 +161,7 @@ def _no_solution(result: UvResult, request: WheelRequest, machine: MachineIndexe
     source_only = _NO_WHEEL.search(result.explanation)
     if source_only:
         return Refusal(
-            f"`{source_only[1]}` has no wheel, and source distributions are not built since that runs their code\n"
+            f"`{source_only[1]}` has no wheel, and building a source distribution would run its code\n"
             f"{result.explanation}",
             f"ask for a version that has a wheel for {request.target}, or leave it out",
         )

@@ -1,4 +1,4 @@
-"""URLs of indexes and mirrors: what may be shown of them, whose credentials they carry, which file they mean."""
+"""URLs of indexes and mirrors: what may be shown, whose credentials they hold, the files they mean."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LOCK_FORMAT = 1
+LOCK_PARTS = ("bytecode", "debs", "wheels")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +94,15 @@ class Lock:
         definition: digest of the definition it was made from; another one means the lock is stale.
         base: None for a Debian base, whose packages are in the platforms.
         bytecode: None where there is no Python, or the parent's is used.
+        inputs: part (`LOCK_PARTS`) to the digest of all that the part was solved from, sorted; it tells which
+            parts an edit of the definition leaves alone, so that those are not solved again.
     """
 
     definition: str
     base: LockedImage | LockedEnvironment | None
     bytecode: Bytecode | None
     platforms: tuple[PlatformLock, ...]
+    inputs: tuple[tuple[str, str], ...] = ()
 
     def platform(self, name: str) -> PlatformLock:
         """The lock of one platform; KeyError if the lock lacks it."""

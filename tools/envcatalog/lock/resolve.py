@@ -1,0 +1,255 @@
+"""Environment to Lock: base, Debian packages, interpreter and wheels, each solved only when it must be.
+
+For each part the lock keeps a digest of what the part was solved from. A part whose inputs are as they were
+is taken over from the previous lock without asking anyone: an edit of one Python package needs no Debian
+mirror, and goes on working when the mirror has long superseded the locked files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from envcatalog.definition.canonical import definition_digest
+from envcatalog.lock.images import ImageResolver, host_bytecode, lock_image
+from envcatalog.lock.parent import Parent
+from envcatalog.lock.pypi import WheelRequest, lock_wheels
+from envcatalog.lock.tags import glibc_minor
+from envcatalog.model.digest import Json, json_digest
+from envcatalog.model.environment import DebianBase, Environment, EnvironmentBase, ImageBase
+from envcatalog.model.errors import Refusal
+from envcatalog.model.lock import Bytecode, Deb, Lock, LockedEnvironment, LockedImage, PlatformLock, Wheel
+from envcatalog.model.seams import Progress
+from envcatalog.model.settings import Settings
+
+__all__ = ["Parent", "lock_environment"]
+
+
+def lock_environment(
+    environment: Environment,
+    *,
+    settings: Settings,
+    parent: Parent | None,
+    previous: Lock | None,
+    upgrade: bool,
+    upgrade_packages: frozenset[str],
+    images: ImageResolver,
+    cache: Path,
+    progress: Progress,
+) -> Lock:
+    """Lock one environment.
+
+    Args:
+        parent: what it inherits; None unless its base is an environment.
+        previous: its last lock; versions in it are kept, unless upgraded.
+        upgrade: take the newest of everything: base image, Debian packages, wheels.
+        upgrade_packages: names of Debian packages and Python projects to take the newest of.
+
+    Raises:
+        Refusal: no solution, a wrong signature, a file that is gone; the message names the package.
+        UserError: an index, mirror or registry cannot be reached.
+    """
+    work = _Work(
+        environment=environment,
+        settings=settings,
+        parent=parent,
+        previous=previous,
+        upgrade=upgrade,
+        # a Python project may be named in any spelling (PEP 503); a Debian package has only one
+        upgrade_packages=upgrade_packages
+        | {re.sub(r"[-_.]+", "-", name).lower() for name in upgrade_packages},
+        cache=cache,
+        progress=progress,
+    )
+    base = _lock_base(work, images)
+    debs = _lock_debs(work)
+    bytecode = _lock_bytecode(work)
+    wheels = _lock_wheels(work, bytecode or (parent.bytecode if parent else None))
+    inputs = {"debs": work.debs_input(), "bytecode": work.bytecode_input() if bytecode else None}
+    inputs["wheels"] = work.wheels_input(bytecode or (parent.bytecode if parent else None))
+    return Lock(
+        definition=definition_digest(environment),
+        base=base,
+        bytecode=bytecode,
+        platforms=tuple(
+            PlatformLock(platform=name, debs=debs.get(name, ()), wheels=wheels.get(name, ()))
+            for name in sorted(environment.platforms)
+        ),
+        inputs=tuple((part, digest) for part, digest in sorted(inputs.items()) if digest is not None),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """The arguments, and what follows from them."""
+
+    environment: Environment
+    settings: Settings
+    parent: Parent | None
+    previous: Lock | None
+    upgrade: bool
+    upgrade_packages: frozenset[str]
+    cache: Path
+    progress: Progress
+
+    @property
+    def suite(self) -> str | None:
+        if isinstance(self.environment.base, DebianBase):
+            return self.environment.base.suite
+        return self.parent.suite if self.parent else None
+
+    @property
+    def brings_python(self) -> bool:
+        """Whether this environment, and not an ancestor, is the one that adds Python."""
+        return self.environment.python is not None and not (self.parent and self.parent.bytecode)
+
+    def deb_names(self) -> tuple[str, ...]:
+        """The Debian packages it asks for, without what its ancestors have."""
+        names = set(self.environment.apt)
+        if self.suite and self.brings_python and self.environment.python:
+            from envcatalog.lock.debian.solve import python_packages
+
+            names |= set(python_packages(self.suite, self.environment.python.version))
+        present = (
+            [self.parent.debs(platform) for platform in self.environment.platforms] if self.parent else []
+        )
+        common = set.intersection(*({deb.name for deb in debs} for debs in present)) if present else set()
+        return tuple(sorted(names - common))
+
+    def debs_input(self) -> str | None:
+        """What the Debian packages follow from; None where there are none to lock."""
+        if self.suite is None or (self.parent is not None and not self.deb_names()):
+            return None
+        present = self.parent.deb_versions() if self.parent else ()
+        return json_digest({"suite": self.suite, "names": self.deb_names(), "present": present})
+
+    def bytecode_input(self) -> str | None:
+        """What the compiling interpreter follows from."""
+        if not self.brings_python or self.environment.python is None:
+            return None
+        return json_digest({"suite": self.suite, "python": self.environment.python.version})
+
+    def wheels_input(self, bytecode: Bytecode | None) -> str | None:
+        """What the wheels follow from; None where there are none to lock."""
+        if self.environment.python is None or not self.environment.python.packages or bytecode is None:
+            return None
+        indexes: Json = [[index.name, sorted(index.packages)] for index in self.settings.indexes]
+        return json_digest(
+            {
+                "requirements": sorted(self.environment.python.packages),
+                "python": bytecode.python,
+                "glibc": glibc_minor(self.suite),
+                "present": self.parent.wheel_versions() if self.parent else (),
+                "indexes": indexes,
+            }
+        )
+
+    def unchanged(self, part: str, digest: str | None, names: Sequence[str]) -> bool:
+        """Whether the previous lock's part still holds: same inputs, and nothing in it to be upgraded."""
+        if self.previous is None or self.upgrade or self.upgrade_packages & set(names):
+            return False
+        return digest is not None and dict(self.previous.inputs).get(part) == digest
+
+
+def _lock_base(work: _Work, images: ImageResolver) -> LockedImage | LockedEnvironment | None:
+    base, platforms = work.environment.base, tuple(sorted(work.environment.platforms))
+    if isinstance(base, EnvironmentBase):
+        if work.parent is None:
+            raise ValueError(f"{work.environment.name} is locked without its base {base.environment}")
+        return LockedEnvironment(environment=base.environment, plan=work.parent.plan_digest)
+    if not isinstance(base, ImageBase):
+        return None
+    last = work.previous.base if work.previous else None
+    wanted = work.upgrade or base.image in work.upgrade_packages
+    if isinstance(last, LockedImage) and last.image == base.image and not wanted:
+        known = dict(last.manifests)
+        if set(platforms) <= set(known):
+            return replace(last, manifests=tuple((name, known[name]) for name in platforms))
+    work.progress.step(f"looking up the base image {base.image}")
+    return lock_image(base, platforms, images)
+
+
+def _lock_debs(work: _Work) -> Mapping[str, tuple[Deb, ...]]:
+    if work.suite is None and work.environment.apt:
+        raise Refusal(
+            f"`{work.environment.name}` asks for Debian packages but has no Debian base",
+            "set `base: {debian: bookworm}`, or leave `apt` out",
+        )
+    digest = work.debs_input()
+    if digest is None or work.suite is None:
+        return {}
+    last = {item.platform: item.debs for item in work.previous.platforms} if work.previous else {}
+    names = [deb.name for debs in last.values() for deb in debs]
+    keep = last if work.unchanged("debs", digest, names) else {}
+    missing = tuple(name for name in sorted(work.environment.platforms) if name not in keep)
+    if not missing:
+        return keep
+    from envcatalog.lock.debian.solve import lock_debian
+
+    found = lock_debian(
+        work.suite,
+        work.deb_names(),
+        platforms=missing,
+        settings=work.settings,
+        present={name: work.parent.debs(name) if work.parent else () for name in missing},
+        previous=last,
+        upgrade=work.upgrade,
+        upgrade_packages=work.upgrade_packages,
+        cache=work.cache,
+        progress=work.progress,
+    )
+    return {**keep, **found}
+
+
+def _lock_bytecode(work: _Work) -> Bytecode | None:
+    digest, python = work.bytecode_input(), work.environment.python
+    if digest is None or python is None:
+        return None
+    last = work.previous.bytecode if work.previous else None
+    names = [deb.name for _, debs in last.interpreters for deb in debs] if last else []
+    if last is not None and work.unchanged("bytecode", digest, names):
+        return last
+    if work.suite is None:
+        return host_bytecode(python.version, work.cache)
+    from envcatalog.lock.debian.solve import lock_interpreters
+
+    return lock_interpreters(
+        work.suite,
+        python.version,
+        settings=work.settings,
+        cache=work.cache,
+        progress=work.progress,
+        previous=last if last and last.interpreters else None,
+        upgrade=work.upgrade,
+        upgrade_packages=work.upgrade_packages,
+    )
+
+
+def _lock_wheels(work: _Work, bytecode: Bytecode | None) -> Mapping[str, tuple[Wheel, ...]]:
+    digest, python = work.wheels_input(bytecode), work.environment.python
+    if digest is None or python is None or bytecode is None:
+        return {}
+    last = {item.platform: item.wheels for item in work.previous.platforms} if work.previous else {}
+    names = [wheel.name for wheels in last.values() for wheel in wheels]
+    keep = last if work.unchanged("wheels", digest, names) else {}
+    found = dict(keep)
+    for platform in sorted(work.environment.platforms):
+        if platform in keep:
+            continue
+        # a new platform takes the versions that the others have
+        known = last.get(platform) or next(iter(last.values()), ())
+        preferred = [wheel for wheel in known if wheel.name not in work.upgrade_packages]
+        request = WheelRequest(
+            requirements=tuple(sorted(python.packages)),
+            python=bytecode.python,
+            platform=platform,
+            glibc=glibc_minor(work.suite),
+            installed=work.parent.wheels(platform) if work.parent else (),
+            parent=work.parent.environment if work.parent else "",
+            preferred=() if work.upgrade else tuple(preferred),
+        )
+        work.progress.step(f"resolving Python packages for {platform}")
+        found[platform] = lock_wheels(request, settings=work.settings, cache=work.cache)
+    return found
