@@ -77,7 +77,7 @@ def _action(
     existing = next((item for item in versions if item.plan == plan.digest), None)
     if existing is None:
         number = max((item.number for item in versions), default=0) + 1
-        reason = _why(content, name, plan, versions, at)
+        reason = _why(content, name, versions, at)
         return _checked(content, name, plan, versions, number, reason)
     if registry is None:
         return Action(
@@ -146,7 +146,7 @@ def _compared(
     return action("skip", f"is version {existing.number}")
 
 
-def _why(content: Content, name: str, plan: ImagePlan, versions: Sequence[Version], at: At) -> str:
+def _why(content: Content, name: str, versions: Sequence[Version], at: At) -> str:
     if not versions:
         return "new"
     before = at(max(versions, key=lambda item: item.number).commit)

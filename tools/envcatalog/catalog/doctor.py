@@ -12,7 +12,7 @@ from pathlib import Path
 
 from envcatalog.catalog.places import cache_folder
 from envcatalog.model.errors import UserError
-from envcatalog.model.result import Finding
+from envcatalog.model.result import Finding, FindingState
 from envcatalog.model.settings import Settings
 
 GIT_FLOOR = (2, 34)
@@ -181,7 +181,8 @@ def _cache() -> Iterator[Finding]:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     writable = os.access(existing, os.W_OK)
-    state, hint = "ok", ""
+    state: FindingState = "ok"
+    hint = ""
     if not writable:
         state, hint = "missing", "set ENVCATALOG_CACHE to a folder that can be written"
     elif free < 2 << 30:
@@ -189,7 +190,7 @@ def _cache() -> Iterator[Finding]:
             "warning",
             "an image needs up to three times its size; set ENVCATALOG_CACHE to a larger disk",
         )
-    yield Finding(name="cache", state=state, detail=f"{folder}, {free / 1e9:.1f} GB free", hint=hint)  # type: ignore[arg-type]
+    yield Finding(name="cache", state=state, detail=f"{folder}, {free / 1e9:.1f} GB free", hint=hint)
 
 
 def _settings(folder: Path) -> Settings:

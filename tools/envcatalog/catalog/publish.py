@@ -108,7 +108,7 @@ class _Run:
             image, how = self._build(action, repository)
             if existing is not None and existing.image != image.digest:
                 raise Refusal(
-                    f"`{name}` version {existing.number} was {existing.image}, but building it again gives {image.digest}",
+                    f"`{existing.reference}` was {existing.image}, but building it again gives {image.digest}",
                     "the recorded image is not reproduced: look for an edited lock, or another release of envcat",
                 )
             existing = existing or self._claim(action, image, how)

@@ -19,8 +19,8 @@ from envcatalog.catalog.content import Content
 from envcatalog.catalog.places import cache_folder
 from envcatalog.catalog.reference import parse_reference
 from envcatalog.catalog.workshop import Workshop
-from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.refs import resolve
+from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.source import Revision, WorkTree
 from envcatalog.git.versions import latest_of_each, versions
 from envcatalog.model.errors import UserError

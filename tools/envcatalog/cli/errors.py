@@ -29,7 +29,7 @@ def guarded(command: click.Command) -> int:
     except ProblemsFound as error:
         from envcatalog.report.problems import problems_text
 
-        click.echo(problems_text(error.problems, colour=False), err=True, nl=False)
+        click.echo(problems_text(error.problems, colour=False).removesuffix("\n"), err=True)
         _say(error.message, error.hint)
         return error.exit_code
     except UserError as error:

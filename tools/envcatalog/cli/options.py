@@ -84,3 +84,9 @@ def colour() -> bool:
     from envcatalog.report.style import wants_colour
 
     return wants_colour(sys.stdout, os.environ)
+
+
+def emit(text: str) -> None:
+    """Data on stdout, with one line end; nothing for nothing."""
+    if text:
+        click.echo(text.removesuffix("\n"))

@@ -7,6 +7,7 @@ import click
 from envcatalog.cli.options import (
     catalog_options,
     chosen_registry,
+    emit,
     formats,
     names_argument,
     open_catalog,
@@ -41,7 +42,7 @@ def command(
     if form == "json":
         from envcatalog.report.json import build_json
 
-        click.echo(build_json(images), nl=False)
+        emit(build_json(images))
     else:
         for image in images:
             click.echo(f"{image.environment}  {image.digest}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from envcatalog.cli.options import catalog_options, colour, formats, open_catalog
+from envcatalog.cli.options import catalog_options, colour, emit, formats, open_catalog
 
 
 @click.command("diff")
@@ -31,5 +31,5 @@ def command(ctx: click.Context, before: str, after: str | None, directory: str |
         from envcatalog.report.text import changes_text
 
         text = changes_text(changes, colour=colour())
-    click.echo(text, nl=False)
+    emit(text)
     return 0

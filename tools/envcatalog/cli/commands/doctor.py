@@ -9,6 +9,7 @@ from envcatalog.cli.options import (
     chosen_folder,
     chosen_registry,
     colour,
+    emit,
     formats,
     registry_option,
 )
@@ -31,9 +32,9 @@ def command(ctx: click.Context, directory: str | None, registry: str | None, for
     if form == "json":
         from envcatalog.report.json import doctor_json
 
-        click.echo(doctor_json(findings), nl=False)
+        emit(doctor_json(findings))
     else:
         from envcatalog.report.text import doctor_text
 
-        click.echo(doctor_text(findings, colour=colour()), nl=False)
+        emit(doctor_text(findings, colour=colour()))
     return EXIT_NO if any(item.state == "missing" for item in findings) else 0

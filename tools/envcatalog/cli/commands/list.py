@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from envcatalog.cli.options import catalog_options, colour, formats, open_catalog
+from envcatalog.cli.options import catalog_options, colour, emit, formats, open_catalog
 
 
 @click.command("list")
@@ -17,9 +17,9 @@ def command(ctx: click.Context, directory: str | None, form: str) -> int:
     if form == "json":
         from envcatalog.report.json import list_json
 
-        click.echo(list_json(rows), nl=False)
+        emit(list_json(rows))
     else:
         from envcatalog.report.text import environments_text
 
-        click.echo(environments_text(rows, colour=colour()), nl=False)
+        emit(environments_text(rows, colour=colour()))
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from envcatalog.cli.options import catalog_options, colour, formats, names_argument, open_catalog
+from envcatalog.cli.options import catalog_options, colour, emit, formats, names_argument, open_catalog
 from envcatalog.model.errors import EXIT_NO
 
 
@@ -48,9 +48,9 @@ def command(
     if form == "json":
         from envcatalog.report.json import lock_json
 
-        click.echo(lock_json(rows), nl=False)
+        emit(lock_json(rows))
     else:
         from envcatalog.report.text import locked_text
 
-        click.echo(locked_text(rows, colour=colour()), nl=False)
+        emit(locked_text(rows, colour=colour()))
     return EXIT_NO if any(row.status == "stale" for row in rows) else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from envcatalog.cli.options import catalog_options, colour, formats, open_catalog
+from envcatalog.cli.options import catalog_options, colour, emit, formats, open_catalog
 
 
 @click.command("log")
@@ -20,9 +20,9 @@ def command(ctx: click.Context, name: str, directory: str | None, form: str) -> 
     if form == "json":
         from envcatalog.report.json import log_json
 
-        click.echo(log_json(versions), nl=False)
+        emit(log_json(versions))
     else:
         from envcatalog.report.text import versions_text
 
-        click.echo(versions_text(versions, colour=colour()), nl=False)
+        emit(versions_text(versions, colour=colour()))
     return 0

@@ -9,6 +9,7 @@ from envcatalog.cli.options import (
     catalog_options,
     chosen_registry,
     colour,
+    emit,
     formats,
     names_argument,
     open_catalog,
@@ -56,5 +57,5 @@ def command(
         from envcatalog.report.text import plan_text
 
         text = plan_text(actions, colour=colour())
-    click.echo(text, nl=False)
+    emit(text)
     return EXIT_NO if any(action.action == "refuse" for action in actions) else 0

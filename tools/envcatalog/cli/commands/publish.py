@@ -8,6 +8,7 @@ from envcatalog.cli.options import (
     catalog_options,
     chosen_registry,
     colour,
+    emit,
     formats,
     names_argument,
     open_catalog,
@@ -49,9 +50,9 @@ def command(
     if form == "json":
         from envcatalog.report.json import publish_json
 
-        click.echo(publish_json(rows), nl=False)
+        emit(publish_json(rows))
     else:
         from envcatalog.report.text import published_text
 
-        click.echo(published_text(rows, colour=colour()), nl=False)
+        emit(published_text(rows, colour=colour()))
     return EXIT_NO if any(row.status == "refused" for row in rows) else 0

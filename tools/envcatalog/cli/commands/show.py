@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from envcatalog.cli.options import catalog_options, colour, formats, open_catalog
+from envcatalog.cli.options import catalog_options, colour, emit, formats, open_catalog
 
 
 @click.command("show")
@@ -27,5 +27,5 @@ def command(ctx: click.Context, reference: str, directory: str | None, form: str
         from envcatalog.report.text import show_text
 
         text = show_text(environment, lock=lock, versions=versions, colour=colour())
-    click.echo(text, nl=False)
+    emit(text)
     return 0

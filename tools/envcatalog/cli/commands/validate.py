@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from envcatalog import __version__
-from envcatalog.cli.options import catalog_options, colour, formats, names_argument, open_catalog
+from envcatalog.cli.options import catalog_options, colour, emit, formats, names_argument, open_catalog
 from envcatalog.model.errors import EXIT_NO
 
 
@@ -24,19 +24,19 @@ def command(ctx: click.Context, names: tuple[str, ...], directory: str | None, f
     if form == "json":
         from envcatalog.report.json import validate_json
 
-        click.echo(validate_json(result.checked, result.problems), nl=False)
+        emit(validate_json(result.checked, result.problems))
     elif form == "github":
         from envcatalog.report.github import problems_github
 
-        click.echo(problems_github(result.problems), nl=False)
+        emit(problems_github(result.problems))
     elif form == "sarif":
         from envcatalog.report.sarif import problems_sarif
 
-        click.echo(problems_sarif(result.problems, version=__version__), nl=False)
+        emit(problems_sarif(result.problems, version=__version__))
     else:
         from envcatalog.report.problems import problems_text
 
-        click.echo(problems_text(result.problems, colour=colour()), nl=False)
+        emit(problems_text(result.problems, colour=colour()))
         found = len(result.problems)
         click.echo(f"{result.checked} checked, {found or 'no'} problem{'' if found == 1 else 's'}")
     return 0 if result.ok else EXIT_NO
