@@ -89,11 +89,10 @@ def _packages(kind: str, before: Side, after: Side) -> list[Change]:
         was, now = old.get(name), new.get(name)
         if was == now:
             continue
-        how: ChangeKind
-        if was is None or now is None:
-            how = "added" if was is None else "removed"
-        else:
+        if was is not None and now is not None:
             how = version_kind(was, now)
+        else:
+            how = "added" if was is None else "removed"
         changes.append(Change(path=f"{kind}.{name}", kind=how, before=was, after=now, direct=name in direct))
     return changes
 
