@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import ssl
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -68,27 +70,31 @@ def origin(url: str) -> tuple[str, str, int | None]:
 
 def describe(error: BaseException) -> str:
     """What went wrong with a connection, in words that can hold no secret."""
-    from urllib3.exceptions import NameResolutionError, TimeoutError
+    from urllib3.exceptions import NameResolutionError, ProxyError, TimeoutError
 
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted ({seen.verify_message})"
-        if isinstance(seen, ssl.SSLError):
-            return f"the TLS handshake failed ({(seen.reason or 'unknown').lower().replace('_', ' ')})"
-        if isinstance(seen, NameResolutionError):
-            return "its name is not known"
-        if isinstance(seen, (TimeoutError, OSError)) and not getattr(seen, "strerror", None):
-            return "it did not answer in time"
-        if isinstance(seen, OSError) and seen.strerror:
-            return seen.strerror.lower()
-        inner = [item for item in seen.args if isinstance(item, BaseException)]
-        seen = (
-            getattr(seen, "reason", None)
-            or seen.__cause__
-            or seen.__context__
-            or (inner[0] if inner else None)
-        )
-        if not isinstance(seen, BaseException):
-            break
-    return "the connection broke off"
+    chain = list(_chain(error))
+    where = "the proxy: " if any(isinstance(item, ProxyError) for item in chain) else ""
+    for item in chain:
+        if isinstance(item, ssl.SSLCertVerificationError):
+            return f"{where}its certificate is not trusted ({item.verify_message})"
+        if isinstance(item, ssl.SSLError):
+            return f"{where}the TLS handshake failed ({(item.reason or 'unknown').lower().replace('_', ' ')})"
+        if isinstance(item, NameResolutionError):
+            return f"{where}its name is not known"
+        if isinstance(item, OSError) and item.strerror:
+            return where + item.strerror.lower()
+    if any(isinstance(item, (TimeoutError, builtins.TimeoutError)) for item in chain):
+        return f"{where}it did not answer in time"
+    return f"{where}the connection broke off"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what led to it; urllib3 keeps causes in several places."""
+    seen: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        item = waiting.pop(0)
+        if isinstance(item, BaseException) and item not in seen:
+            seen.append(item)
+            yield item
+            waiting += [getattr(item, "reason", None), item.__cause__, item.__context__, *item.args]
