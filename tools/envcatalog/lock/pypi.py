@@ -118,7 +118,7 @@ def _solve(
             known = [wheel.name for wheel in (*request.preferred, *request.installed)]
             failed = tie(
                 folder,
-                [*arguments, "--output-file=solved.txt"],
+                arguments,
                 roots=roots,
                 known=known,
                 preferred=_pins(request.preferred),
