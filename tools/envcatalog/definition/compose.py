@@ -17,6 +17,7 @@ from envcatalog.model.problem import Problem
 
 MAX_DEPTH = 32
 MAX_VALUES = 10_000
+MAX_PROBLEMS = 100
 
 Value = Any  # str | int | bool | None | list[Value] | dict[str, Value]
 
@@ -44,6 +45,13 @@ class Composition:
     root: Place | None = None
     problems: list[Problem] = field(default_factory=list)
     broken: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing but comments, or the `---` that begins a document."""
+        return not self.broken and (
+            self.root is None or (self.value is None and span(self.root.event)[2] == 0)
+        )
 
 
 class _Stop(Exception):
@@ -205,6 +213,8 @@ class _Walk:
         line, column, length = span(event)
         problem = self.source.problem(code, message, line, column, length=length, hint=hint)
         self.result.problems.append(problem)
+        if len(self.result.problems) > MAX_PROBLEMS:
+            raise _Stop
 
     def decorations(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.anchor is not None:
@@ -232,9 +242,13 @@ class _Walk:
         self.note(code, f"the string holds {name}", event, hint="remove the escape")
 
     def syntax(self, error: yaml.YAMLError) -> None:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+        if mark is None or mark.line > self.source.text.rstrip("\n").count("\n"):
+            mark, context = context or mark, None  # at the end of the file: show what is not whole
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         code, message, hint = "yaml-syntax", _syntax_message(error), ""
+        if context is not None and context.line + 1 < line:
+            hint = f"what is not whole begins in line {context.line + 1}"
         shown = self.source.problem(code, message, line, column)
         if shown.source[column - 1 : column] == "\t":
             code, message, hint = "yaml-tab", "a tab stands where YAML wants spaces", "use spaces to indent"
@@ -242,12 +256,12 @@ class _Walk:
 
 
 def span(event: yaml.Event) -> tuple[int, int, int]:
-    """1-based line and column of an event, and its length within that line (1 for a collection)."""
+    """1-based line and column of an event, and its length: 1 where it has many lines, 0 without text."""
     start, end = event.start_mark, event.end_mark
     assert start is not None
     assert end is not None
     length = end.column - start.column if end.line == start.line else 1
-    return start.line + 1, start.column + 1, max(1, length)
+    return start.line + 1, start.column + 1, length
 
 
 def _syntax_message(error: yaml.YAMLError) -> str:

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from envcatalog.definition.source import masked
 from envcatalog.model.problem import Severity
 
 Path = tuple[str | int, ...]
@@ -33,7 +34,9 @@ def show_path(path: Path) -> str:
 
 def show(text: str, most: int = 60) -> str:
     """A literal for a message: on one line, in backticks, not endless."""
-    line = text.encode("unicode_escape").decode() if not text.isprintable() else text
+    line = masked(text[: most + 1000])
+    if not line.isprintable():
+        line = line[: most + 1].encode("unicode_escape").decode()
     return f"`{line[:most]}…`" if len(line) > most else f"`{line}`"
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from envcatalog.definition.finding import Finding, Path, listed, nearest, show, show_path
+from envcatalog.definition.scalars import write_scalar
 from envcatalog.definition.schema import SchemaName, schema_errors
 
 ValidationError = (
@@ -50,7 +52,11 @@ def _type(error: ValidationError, path: Path) -> Iterator[Finding]:
     elif wanted == "integer" and isinstance(value, str) and value.isdecimal():
         hint = f"write `{value}` without quotes"
     elif wanted == "array" and isinstance(value, str):
-        hint = f"write `[{value}]`" if len(value) < 40 else "write it as a list, each item after a `-`"
+        hint = (
+            f"write `[{write_scalar(value)}]`"
+            if len(value) < 40
+            else "write it as a list, each item after a `-`"
+        )
     yield Finding("schema-type", message, path, hint)
 
 
@@ -77,7 +83,9 @@ def _required(error: ValidationError, path: Path) -> Iterator[Finding]:
     where = f"`{show_path(path)}`" if path else "the file"
     described = error.schema["properties"][missing]
     examples = described.get("examples")
-    hint = f"add `{missing}: {_example(examples[0])}`" if examples else f"add `{missing}`"
+    hint = (
+        f"add `{missing}`, such as `{missing}: {_example(examples[0])}`" if examples else f"add `{missing}`"
+    )
     yield Finding("schema-missing-key", f"{where} has no `{missing}`", path, hint, True)
 
 
@@ -98,13 +106,13 @@ def _pattern(error: ValidationError, path: Path) -> Iterator[Finding]:
         message = f"the key {show(error.instance)} in `{show_path(path)}` is not allowed: {rule}"
     else:
         message = f"`{show_path(path)}` is {show(error.instance)}, which is not allowed: {rule}"
-    yield Finding("schema-pattern", message, where, _trimmed(error.instance), at_key)
+    yield Finding("schema-pattern", message, where, _repair(error.instance, error.validator_value), at_key)
 
 
-def _trimmed(text: str) -> str:
-    if text != text.strip():
+def _repair(text: str, pattern: str) -> str:
+    if text != text.strip() and re.search(pattern, text.strip()):
         return "remove the white space or line end around it"
-    return f"write `{text.lower()}`" if text.lower() != text and len(text) < 60 and text.isascii() else ""
+    return f"write `{text.lower()}`" if len(text) < 60 and re.search(pattern, text.lower()) else ""
 
 
 def _length(error: ValidationError, path: Path) -> Iterator[Finding]:
@@ -159,9 +167,9 @@ def _kind(value: object) -> str:
 def _example(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_example(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, str) and value[:1].isdigit():
-        return f'"{value}"'
-    return str(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_example, value))}]"
+    return write_scalar(value) if isinstance(value, str) else str(value)
 
 
 _MESSAGES: dict[str, Callable[[ValidationError, Path], Iterator[Finding]]] = {

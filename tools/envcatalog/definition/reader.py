@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
-from envcatalog.definition.compose import Composition, Place, compose, span
+from envcatalog.definition.compose import MAX_PROBLEMS, Composition, Place, compose, span
 from envcatalog.definition.convert import environment_from_value, settings_from_value
 from envcatalog.definition.fields import environment_findings, settings_findings
 from envcatalog.definition.finding import Finding, Path
@@ -21,8 +21,6 @@ from envcatalog.definition.source import Source, read_source
 from envcatalog.model.environment import Environment
 from envcatalog.model.problem import Problem, Severity
 from envcatalog.model.settings import Settings
-
-MAX_PROBLEMS = 100
 
 
 class Located:
@@ -121,15 +119,11 @@ def _read(
         return source, None, problems
     composed = compose(source)
     value = composed.value
-    if composed.root is None and not composed.broken:
-        if empty is None:
-            return (
-                source,
-                None,
-                (*problems, source.problem("file-empty", "the file is empty", hint="write a definition")),
-            )
-        value = empty
     problems = (*problems, *composed.problems)
+    if composed.is_empty:
+        if empty is None:
+            return source, None, (*problems, source.problem("file-empty", "the file is empty"))
+        value = empty
     if composed.broken:
         return source, None, _in_order(problems)
     valid = quick_check(schema)(value)
@@ -153,6 +147,8 @@ def _with_findings(
             continue
         taken.add(place)
         added.append(problem)
+        if len(problems) + len(added) > MAX_PROBLEMS:
+            break
     return (*problems, *added)
 
 
@@ -197,5 +193,6 @@ def _place(root: Place | None, path: Path, at_key: bool) -> tuple[int, int, int]
             at_key = True
             break
         place = child
-    event = place.key if at_key and place.key is not None else place.event
-    return span(event)
+    if place.key is not None and (at_key or span(place.event)[2] == 0):
+        return span(place.key)
+    return span(place.event)

@@ -86,11 +86,12 @@ def _read_with_packaging(text: str) -> Requirement | Refused:
 
     try:
         read = requirements.Requirement(text)
-    except requirements.InvalidRequirement as error:
-        reason = str(error).splitlines()[0].strip().rstrip(".")
-        reason = reason[:1].lower() + reason[1:]
+    except requirements.InvalidRequirement:
+        if ";" in text:
+            hint = 'write the marker as in `pandas>=2.2; python_version < "3.13"`'
+            return Refused("requirement-syntax", "is not a requirement with a marker", hint)
         hint = "write a name and versions, such as `pandas>=2.2,<3`"
-        return Refused("requirement-syntax", f"is not a requirement: {reason}", hint)
+        return Refused("requirement-syntax", "is not a requirement", hint)
     except RecursionError:
         return Refused(
             "requirement-syntax", "is not a requirement: its marker is nested too deep", "simplify it"
@@ -100,6 +101,6 @@ def _read_with_packaging(text: str) -> Requirement | Refused:
     return Requirement(
         package_name(read.name),
         tuple(sorted({package_name(extra) for extra in read.extras})),
-        ",".join(sorted(str(clause) for clause in read.specifier)),
+        ",".join(sorted({str(clause) for clause in read.specifier})),
         str(read.marker) if read.marker else "",
     )

@@ -13,6 +13,9 @@ from envcatalog.model.environment import DebianBase, Environment, EnvironmentBas
 from envcatalog.model.problem import Problem
 from envcatalog.model.settings import Settings
 
+# Every base adds layers to the image, and container runtimes mount at most about 127.
+MAX_BASES = 16
+
 _BASE = ("base", "environment")
 
 
@@ -33,6 +36,7 @@ def check_catalog(readings: Mapping[str, Reading], settings: Settings) -> tuple[
             problems.append(_circle(reading, circles[name]))
         else:
             chain = _ancestors(environment, environments)
+            problems += _depth(reading, chain)
             problems += [*_apt(reading, environment, chain), *_platforms(reading, environment, chain)]
             problems += _python(reading, environment, chain)
         found += sorted(problems, key=lambda problem: (problem.line, problem.column))
@@ -44,13 +48,13 @@ def _parent(environment: Environment) -> str | None:
 
 
 def _ancestors(environment: Environment, environments: Mapping[str, Environment]) -> list[Environment]:
-    """The bases, nearest first, as far as they can be read."""
-    chain = []
+    """The bases, nearest first, as far as they can be read; one more than `MAX_BASES` at most.
+
+    The limit also ends the way into a circle that the environment itself is not part of.
+    """
+    chain: list[Environment] = []
     parent = _parent(environment)
-    # A base may lead into a circle that this environment is not part of.
-    seen: set[str] = set()
-    while parent is not None and parent in environments and parent not in seen:
-        seen.add(parent)
+    while parent is not None and parent in environments and len(chain) <= MAX_BASES:
         chain.append(environments[parent])
         parent = _parent(environments[parent])
     return chain
@@ -92,6 +96,12 @@ def _base(reading: Reading, environment: Environment, readings: Mapping[str, Rea
     yield reading.problem("base-unknown", f"there is no environment `{parent}` in this catalog", _BASE, hint)
 
 
+def _depth(reading: Reading, chain: list[Environment]) -> Iterator[Problem]:
+    if len(chain) > MAX_BASES:
+        message = f"more than {MAX_BASES} environments lie below this one"
+        yield reading.problem("base-depth", message, _BASE, "begin with an environment nearer to the root")
+
+
 def _apt(reading: Reading, environment: Environment, chain: list[Environment]) -> Iterator[Problem]:
     root = (chain[-1] if chain else environment).base
     if environment.apt and isinstance(root, ImageBase):
@@ -119,8 +129,9 @@ def _python(reading: Reading, environment: Environment, chain: list[Environment]
     if owner is None or owner.python is None:
         return
     if owner.python.version != python.version:
-        message = f"`python.version` is `{python.version}`, and the base `{owner.name}` has `{owner.python.version}`"
-        hint = f'write `version: "{owner.python.version}"`, or choose another base'
+        theirs = owner.python.version
+        message = f"`python.version` is `{python.version}`, and the base `{owner.name}` has `{theirs}`"
+        hint = f'write `version: "{theirs}"`, or choose another base'
         yield reading.problem("python-base", message, ("python", "version"), hint)
     theirs = _interpreter(owner.python, chain[-1])
     if python.interpreter is not None and python.interpreter != theirs:

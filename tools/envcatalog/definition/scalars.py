@@ -9,6 +9,7 @@ ours holds a date. Sources: https://yaml.org/type/ (1.1), https://yaml.org/spec/
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -35,6 +36,10 @@ _NUMBER = re.compile(
 )
 
 
+# Needs no quotes in any place of a document, flow collections included.
+_BARE = re.compile(r"[A-Za-z/][A-Za-z0-9 ()/+._-]*\Z", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
     """An unquoted scalar that YAML loaders disagree on, and what some of them take it for."""
@@ -58,6 +63,13 @@ def read_plain(text: str) -> Scalar | Ambiguous:
     if _NUMBER.match(text) and any(letter.isdigit() or letter in "nN" for letter in text):
         return Ambiguous(text, _reading(text))
     return text
+
+
+def write_scalar(text: str) -> str:
+    """A string as YAML: bare where every loader reads it as text, otherwise in double quotes."""
+    if _BARE.match(text) and not text.endswith(" ") and isinstance(read_plain(text), str):
+        return text
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _reading(text: str) -> str:

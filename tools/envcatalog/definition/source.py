@@ -15,6 +15,7 @@ UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]"
 )
+_USER = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MOST = 20
 
@@ -37,7 +38,10 @@ class Source:
         hint: str = "",
         severity: Severity = "error",
     ) -> Problem:
-        """A problem at a 1-based line and column, with the line's text."""
+        """A problem at a 1-based line and column, with the line's text; the last line's end for what lies beyond."""
+        lines = self.text.rstrip("\n").count("\n") + 1
+        if line > lines:
+            line, column = lines, max(1, len(_line(self.text, lines)))
         return Problem(
             code=code,
             message=message,
@@ -46,7 +50,7 @@ class Source:
             column=column,
             severity=severity,
             hint=hint,
-            source=_line(self.text, line),
+            source=masked(_line(self.text, line)),
             length=max(1, length),
         )
 
@@ -70,6 +74,11 @@ def read_source(data: bytes, origin: str) -> tuple[Source, tuple[Problem, ...]]:
         return source, ()
     shown = Source(text=UNSEEN.sub("\ufffd", text), origin=origin)
     return shown, tuple(_unseen(source))
+
+
+def masked(text: str) -> str:
+    """The text without users and passwords of addresses; as long as before, so that columns stay right."""
+    return _USER.sub(lambda match: "*" * len(match[0]), text) if "://" in text else text
 
 
 def describe_unseen(character: str) -> tuple[str, str]:

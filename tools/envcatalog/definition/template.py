@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 
-from envcatalog.definition.scalars import read_plain
+from envcatalog.definition.scalars import write_scalar
 from envcatalog.model.environment import Base, DebianBase, ImageBase
 
 SCHEMA_LINE = "# yaml-language-server: $schema=../../schemas/environment.schema.json"
 SETTINGS_SCHEMA_LINE = "# yaml-language-server: $schema=../schemas/catalog.schema.json"
-
-# Needs no quotes in any place of a document, flow collections included.
-_BARE = re.compile(r"[A-Za-z/][A-Za-z0-9 ()/+._-]*\Z", re.ASCII)
 
 
 def render(
@@ -32,9 +28,9 @@ def render(
     checks: Iterable[str] = (),
 ) -> str:
     """Text of an `environment.yaml`. The values are written as they are; the reader is who judges them."""
-    lines = [SCHEMA_LINE, f"name: {scalar(name)}"]
+    lines = [SCHEMA_LINE, f"name: {write_scalar(name)}"]
     if description:
-        lines.append(f"description: {scalar(description)}")
+        lines.append(f"description: {write_scalar(description)}")
     lines += _list("owners", owners)
     lines += _mapping("tags", tags or {})
     lines += ["", f"base: {_base(base)}"]
@@ -42,7 +38,7 @@ def render(
     if python_version is not None:
         lines += ["python:", f"  version: {json.dumps(python_version)}"]
         if interpreter is not None:
-            lines.append(f"  interpreter: {scalar(interpreter)}")
+            lines.append(f"  interpreter: {write_scalar(interpreter)}")
         lines += [f"  {line}" for line in _list("packages", packages)]
     lines += _mapping("variables", variables or {})
     lines += _list("platforms", platforms)
@@ -61,7 +57,7 @@ def render_settings(*, registry: str | None = None, aliases: Iterable[str] = ())
     if registry is not None:
         lines += [
             "# Where images go: HOST[:PORT]/PREFIX, or oci:DIR for a folder.",
-            f"registry: {scalar(registry)}",
+            f"registry: {write_scalar(registry)}",
         ]
     names = list(aliases)
     if names:
@@ -69,23 +65,16 @@ def render_settings(*, registry: str | None = None, aliases: Iterable[str] = ())
     return "\n".join(lines) + "\n"
 
 
-def scalar(text: str) -> str:
-    """A string as YAML: bare where every loader reads it as text, otherwise in double quotes."""
-    if _BARE.match(text) and not text.endswith(" ") and isinstance(read_plain(text), str):
-        return text
-    return json.dumps(text, ensure_ascii=False)
-
-
 def _base(base: Base) -> str:
     if isinstance(base, DebianBase):
-        return f"{{debian: {scalar(base.suite)}}}"
+        return f"{{debian: {write_scalar(base.suite)}}}"
     if isinstance(base, ImageBase):
-        return f"{{image: {scalar(base.image)}}}"
-    return f"{{environment: {scalar(base.environment)}}}"
+        return f"{{image: {write_scalar(base.image)}}}"
+    return f"{{environment: {write_scalar(base.environment)}}}"
 
 
 def _list(key: str, items: Iterable[str]) -> list[str]:
-    written = [scalar(item) for item in items]
+    written = [write_scalar(item) for item in items]
     if not written:
         return []
     line = f"{key}: [{', '.join(written)}]"
@@ -97,4 +86,4 @@ def _list(key: str, items: Iterable[str]) -> list[str]:
 def _mapping(key: str, items: Mapping[str, str]) -> list[str]:
     if not items:
         return []
-    return [f"{key}:", *(f"  {scalar(name)}: {scalar(value)}" for name, value in items.items())]
+    return [f"{key}:", *(f"  {write_scalar(name)}: {write_scalar(value)}" for name, value in items.items())]
