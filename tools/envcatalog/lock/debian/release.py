@@ -86,7 +86,7 @@ def fetch_release(
     if data is None:
         return None
     address = redacted(f"{root}/dists/{suite}/InRelease")
-    fields = _fields(verified_text(data, certs, address))
+    fields = _fields(verified_text(data, certs, address, now=now))
     _check_suite(fields, suite, address)
     _check_date(fields, now, address)
     return Release(
@@ -97,16 +97,22 @@ def fetch_release(
     )
 
 
-def verified_text(data: bytes, certs: Sequence[Cert], address: str) -> str:
+def verified_text(data: bytes, certs: Sequence[Cert], address: str, *, now: datetime) -> str:
     """The signed text of a cleartext-signed message.
+
+    Sequoia takes a signature that was made before its key expired. Here the key must be valid still, since
+    the time of a signature is only what the signer says.
 
     Raises:
         Refusal: no valid signature by one of `certs`.
     """
     from pysequoia import verify
 
+    usable = [
+        cert for cert in certs if not cert.is_revoked and (cert.expiration is None or cert.expiration > now)
+    ]
     try:
-        result = verify(bytes=data, store=lambda _: list(certs))
+        result = verify(bytes=data, store=lambda _: usable)
     except RuntimeError as error:
         reason = str(error).partition("\n")[0].strip().rstrip(".")
         raise Refusal(f"`{address}` is not signed by a key of the keyring: {reason}", _KEYRING_HINT) from None
