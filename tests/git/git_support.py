@@ -11,7 +11,7 @@ from envcatalog.git.claim import VersionFacts
 
 def git(folder: Path, *arguments: str, stdin: str | bytes = b"", **variables: str) -> str:
     """Run Git; its output without the last line end."""
-    data = stdin.encode() if isinstance(stdin, str) else stdin
+    data = stdin.encode(errors="surrogateescape") if isinstance(stdin, str) else stdin
     done = subprocess.run(
         ["git", "-C", str(folder), *arguments],
         input=data,

@@ -67,9 +67,9 @@ def _walk(
     count = [] if limit is None else [f"--max-count={limit}"]
     paths = ["--", path] if path else ["--"]
     arguments = ("log", *_OPTIONS, *count, "--end-of-options", *revisions, *paths)
-    process = repository.processes.start(*arguments).proc
+    running = repository.processes.start(*arguments)  # kept: GitPython ends a process that nobody holds
+    process = running.proc
     try:
-        process.stdin.close()
         waiting: list[str] = []
         rest = b""
         while chunk := process.stdout.read1(_CHUNK):

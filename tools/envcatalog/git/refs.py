@@ -40,8 +40,7 @@ def resolve(repository: CatalogRepository, text: str) -> str:
     """
     if not is_revision(text):
         raise UserError(f"{quote(text)} cannot name a commit", "use a commit id, a branch or a tag")
-    names = (f"refs/heads/{text}", f"refs/tags/{text}") if _DESCRIBED.search(text) else (text,)
-    for name in names:
+    for name in _described(repository, text) if _DESCRIBED.search(text) else [text]:
         result = repository.processes.read("rev-parse", "--verify", "--end-of-options", name + "^{commit}")
         if result.code == 0:
             return result.out.decode().strip()
@@ -51,6 +50,13 @@ def resolve(repository: CatalogRepository, text: str) -> str:
             )
     hint = "run `git fetch --unshallow`: this clone is shallow" if repository.is_shallow else ""
     raise UserError(f"no commit, branch or tag is called {quote(text)}", hint)
+
+
+def _described(repository: CatalogRepository, text: str) -> list[str]:
+    names = [f"refs/heads/{text}", f"refs/tags/{text}"]
+    return [
+        name for name in names if repository.processes.read("show-ref", "--verify", "--quiet", name).code == 0
+    ]
 
 
 def quote(text: str) -> str:

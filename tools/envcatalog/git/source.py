@@ -57,8 +57,11 @@ class Revision:
     def read(self, path: str) -> bytes | None:
         """See `Source`."""
         _check_path(path)
-        file = files(self._repository, self.commit, path).get(path)
+        found = files(self._repository, self.commit, path)
+        file = found.get(path)
         if file is None:
+            if found:
+                raise _not_a_file(path, "is not a file")
             self._refuse_what_hides(path)
             return None
         return self._content(path, file)

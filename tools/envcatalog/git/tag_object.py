@@ -16,6 +16,7 @@ from envcatalog.model.names import is_name
 from envcatalog.model.version import Version
 
 CHECKS = ("engine", "namespace", "none", "not-run")
+TAG_LIMIT = 64 * 1024
 TRAILERS = ("Plan", "Image", "Lock", "Checks")
 
 # Nine digits: larger numbers are nobody's hundred-millionth version but somebody's joke.
@@ -51,6 +52,11 @@ def parse_tag_name(text: str) -> TagName | None:
 def looks_like_version(text: str) -> bool:
     """True for what a person could take for a version: anything, ``@`` and digits."""
     return _LIKE_A_VERSION.match(text) is not None
+
+
+def is_signed(data: bytes) -> bool:
+    """Whether a tag object carries a signature, good or bad."""
+    return _SIGNATURE.search(data) is not None
 
 
 def format_message(reference: str, text: str, trailers: Mapping[str, str]) -> bytes:

@@ -14,9 +14,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from envcatalog.git.process import checked, failure
+from envcatalog.git.process import checked, failure, last_line
 from envcatalog.git.repository import CatalogRepository, Layout
-from envcatalog.git.tag_object import format_message
+from envcatalog.git.tag_object import TAG_LIMIT, format_message, is_signed
 from envcatalog.model.errors import UserError
 
 _PREFIX = "envcat-tag-"
@@ -52,7 +52,11 @@ def make_tag(
             raise _refine(failure(result, arguments), result.err)
         parse = ("rev-parse", "--verify", "--end-of-options", f"refs/tags/{reference}")
         made = checked(repository.processes.write(*parse, environment=environment), parse)
-        return made.decode().strip()
+        tag = made.decode().strip()
+        # Git 2.39 makes an unsigned tag, and calls it done, where `ssh-keygen` cannot sign.
+        if _must_sign(repository) and not is_signed(repository.objects.read(tag, limit=TAG_LIMIT).data):
+            raise _unsigned(last_line(result.err))
+        return tag
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -102,6 +106,15 @@ def _quoted(path: Path) -> str:
     return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def _must_sign(repository: CatalogRepository) -> bool:
+    found = repository.processes.write("config", "--type=bool", "--get", "tag.gpgSign")
+    return found.out.strip() == b"true"
+
+
+def _unsigned(reason: str) -> UserError:
+    return UserError(f"the version's tag could not be signed: {reason}", "check `git config user.signingKey`")
+
+
 def _refine(error: UserError, message: str) -> UserError:
     if "Please tell me who you are" in message or "empty ident" in message or "auto-detect" in message:
         return UserError(
@@ -109,7 +122,5 @@ def _refine(error: UserError, message: str) -> UserError:
             "run `git config --global user.name NAME` and `git config --global user.email ADDRESS`",
         )
     if "gpg failed to sign" in message or "unable to sign the tag" in message or "signing" in message:
-        return UserError(
-            f"the version's tag could not be signed: {error.message}", "check `git config user.signingKey`"
-        )
+        return _unsigned(error.message)
     return error

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.suspicion import Suspicion
-from envcatalog.git.tag_object import NotAVersion, TagName, looks_like_version, parse_tag, parse_tag_name
+from envcatalog.git.tag_object import (
+    TAG_LIMIT,
+    NotAVersion,
+    TagName,
+    looks_like_version,
+    parse_tag,
+    parse_tag_name,
+)
 from envcatalog.model.names import is_name
 from envcatalog.model.version import Version
 
 TAGS = "refs/tags/"
-_TAG_LIMIT = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +113,7 @@ def _read(
     references = list(references)
     found = []
     objects = repository.objects.read_many(
-        (item.id for item in references), limit=_TAG_LIMIT, missing_too=True
+        (item.id for item in references), limit=TAG_LIMIT, missing_too=True
     )
     for reference, item in zip(references, objects, strict=True):
         try:
@@ -115,8 +121,8 @@ def _read(
                 raise NotAVersion("names an object that is missing")
             if item.kind != "tag":
                 raise NotAVersion(f"is a lightweight tag of a {item.kind}")
-            if item.size > _TAG_LIMIT:
-                raise NotAVersion(f"is larger than {_TAG_LIMIT // 1024} KiB")
+            if item.size > TAG_LIMIT:
+                raise NotAVersion(f"is larger than {TAG_LIMIT // 1024} KiB")
             found.append(parse_tag(item.data, reference.tag, item.id))
         except NotAVersion as reason:
             suspicious.append(Suspicion(where=reference.ref, reason=str(reason)))
