@@ -13,10 +13,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from envcatalog.image.assemble import assemble_image, assemble_platform
-from envcatalog.image.bytecode import Compiler, compiler_for
 from envcatalog.image.cache import LayerCache
 from envcatalog.image.codec import BlockGzip, Compressed, check_codec
 from envcatalog.image.conflicts import check_conflicts
@@ -24,6 +23,9 @@ from envcatalog.image.tar import Entry, TarWriter
 from envcatalog.model.image import BaseImage, BuiltImage, Layer
 from envcatalog.model.plan import BaseManifest, ImagePlan, LayerPlan, PlatformPlan, PythonTarget
 from envcatalog.model.seams import Artefacts, Bar, Progress
+
+if TYPE_CHECKING:
+    from envcatalog.image.bytecode import Compiler
 
 _BATCH = 32 * 1024 * 1024  # bytes to fetch before the first of them are worked on
 
@@ -202,6 +204,8 @@ class _Compilers:
 
     def of(self, target: PythonTarget | None) -> Compiler:
         """The compiler for a target; a layer without one gets one that it does not use."""
+        from envcatalog.image.bytecode import compiler_for
+
         python = target or PythonTarget(version="", interpreter="", bytecode="")
         if python not in self._made:
             interpreters = self._plan.bytecode_interpreters
