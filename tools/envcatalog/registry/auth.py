@@ -140,7 +140,7 @@ class Authorizer:
     def _held(self, scopes: frozenset[str]) -> str | None:
         now = time.monotonic()
         for key, (token, end) in self._tokens.items():
-            if scopes <= key and now < end:
+            if _covers(key, scopes) and now < end:
                 return token
         return None
 
@@ -191,3 +191,8 @@ class Authorizer:
         joint = "&" if "?" in realm else "?"
         url = realm + joint + query if query else realm
         return TokenRequest(url=url, body=None, authorization=self._basic_header())
+
+
+def _covers(held: frozenset[str], wanted: frozenset[str]) -> bool:
+    """Whether a token for `held` does for `wanted`; one that may push may also pull."""
+    return all(scope in held or f"{scope},push" in held for scope in wanted)

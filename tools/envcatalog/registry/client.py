@@ -7,45 +7,25 @@ unless the user said `insecure`. No message repeats a header, a query or an addr
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
-from envcatalog import __version__
 from envcatalog.model.errors import UserError
 from envcatalog.registry.auth import Authorizer, TokenRequest
 from envcatalog.registry.credentials import Credential, find_credential
 from envcatalog.registry.media import MANIFEST_LIMIT
 from envcatalog.registry.retry import RETRY_STATUS, Retries, RetryPolicy
-from envcatalog.registry.transport import describe, is_loopback, make_pool, origin, proxy_for
+from envcatalog.registry.transport import Broken, is_loopback, origin
+from envcatalog.registry.wire import BlobStream, Body, Response, Wire
 
 if TYPE_CHECKING:
-    from urllib3 import PoolManager
     from urllib3.response import BaseHTTPResponse
 
 REDIRECTS = 5
 REDIRECT_STATUS = frozenset({301, 302, 303, 307, 308})
 NOTHING: Mapping[str, str] = {}
-
-Body = bytes | Callable[[], AbstractContextManager[BinaryIO]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
-    """An answer, read whole. Header names in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    data: bytes
-    url: str
-
-
-class Broken(Exception):
-    """The connection failed; the message says how, for people."""
 
 
 class Client:
@@ -66,14 +46,16 @@ class Client:
     ) -> None:
         self.host = host
         self.policy = policy or RetryPolicy()
-        self.requests: Counter[str] = Counter()
-        self._insecure = insecure
+        self._wire = Wire(host, insecure=insecure)
         self._base = f"{'http' if insecure or is_loopback(host) else 'https'}://{host}"
-        self._pools: dict[str, PoolManager] = {}
-        self._lock = threading.Lock()
         self._authorizer = Authorizer(
-            host, credential=lambda: credential(host), fetch=self._fetch_token, may_send=self._may_send
+            host, credential=lambda: credential(host), fetch=self._fetch_token, may_send=self._wire.may_send
         )
+
+    @property
+    def requests(self) -> Counter[str]:
+        """Sent so far, by method; those for tokens among them."""
+        return self._wire.requests
 
     def url(self, path: str, *, base: str | None = None) -> str:
         """An absolute address of a path, or of a ``Location`` relative to `base`."""
@@ -104,11 +86,11 @@ class Client:
         while True:
             try:
                 with self._answer(method, url, scopes, headers, body, follow=follow) as (answer, final):
-                    response = self._read(answer, final, limit)
+                    response = self._wire.read(answer, final, limit)
             except Broken as error:
                 if not retry:
                     raise
-                if retries.again():
+                if not error.final and retries.again():
                     continue
                 raise UserError(f"`{self.host}` cannot be reached: {error}", self._hint()) from None
             if (
@@ -138,10 +120,11 @@ class Client:
                     reason, after = f"status {answer.status}", answer.headers.get("Retry-After")
                     final = answer.status not in RETRY_STATUS
                 except Broken as error:
-                    reason, after, final = str(error), None, False
+                    reason, after, final = str(error), None, error.final
                 if final or not retries.again(after):
                     raise UserError(f"`{self.host}` does not give a blob: {reason}", self._hint())
-            yield cast(BinaryIO, answer)
+            with BlobStream(answer, self.host) as stream:
+                yield cast(BinaryIO, stream)
 
     def redact(self, text: str) -> str:
         """The text without any secret of this host."""
@@ -149,8 +132,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        for pool in self._pools.values():
-            pool.clear()
+        self._wire.close()
 
     @contextlib.contextmanager
     def _answer(
@@ -169,13 +151,13 @@ class Client:
         hops = 0
         while True:
             sent = dict(headers) | ({"Authorization": secret} if secret and self._is_ours(url) else {})
-            answer = self._send(method, url, sent, body)
+            answer = self._wire.send(method, url, sent, body)
             try:
                 if answer.status == 401 and self._is_ours(url):
                     if asked:
                         raise self._authorizer.denied()
                     asked = True
-                    answer.drain_conn()
+                    self._wire.read(answer, url, MANIFEST_LIMIT)
                     secret = self._authorizer.refused(scopes, answer.headers.get("WWW-Authenticate"), secret)
                     if secret is None:
                         raise self._authorizer.denied()
@@ -185,56 +167,13 @@ class Client:
                     hops += 1
                     if hops > REDIRECTS:
                         raise UserError(f"`{self.host}` redirects more than {REDIRECTS} times")
-                    answer.drain_conn()
+                    self._wire.read(answer, url, MANIFEST_LIMIT)
                     url = urljoin(url, location)
                     continue
                 yield answer, url
                 return
             finally:
                 answer.close()  # a connection whose answer was read whole is back in the pool already
-
-    def _send(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> BaseHTTPResponse:
-        import http.client
-
-        from urllib3.exceptions import HTTPError
-
-        if not self._may_send(url):
-            host = urlsplit(url).hostname
-            message = f"`{self.host}` points to `{host}` over plain http, which is not followed"
-            raise UserError(message, "ask the registry's operator to use https throughout")
-        with self._lock:
-            self.requests[method] += 1
-        told = {"User-Agent": f"envcatalog/{__version__}", **headers}
-        try:
-            with contextlib.ExitStack() as stack:
-                sent = stack.enter_context(body()) if callable(body) else body
-                return self._pool(url).urlopen(
-                    method,
-                    url,
-                    body=sent,
-                    headers=told,
-                    redirect=False,
-                    preload_content=False,
-                    decode_content=False,
-                )
-        except (HTTPError, http.client.HTTPException, OSError) as error:
-            raise Broken(describe(error)) from None
-
-    def _read(self, answer: BaseHTTPResponse, url: str, limit: int) -> Response:
-        from urllib3.exceptions import HTTPError
-
-        try:
-            data = answer.read(limit + 1)
-        except (HTTPError, OSError) as error:
-            answer.close()
-            raise Broken(describe(error)) from None
-        if len(data) > limit:
-            answer.close()
-            raise UserError(
-                f"`{self.host}` gives an answer of more than {limit >> 20} MiB, which is not read"
-            )
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        return Response(status=answer.status, headers=headers, data=data, url=url)
 
     def _fetch_token(self, wanted: TokenRequest) -> tuple[int, bytes]:
         headers = {"Authorization": wanted.authorization} if wanted.authorization else {}
@@ -244,13 +183,13 @@ class Client:
         retries = Retries(self.policy)
         while True:
             try:
-                answer = self._send(method, wanted.url, headers, wanted.body)
+                answer = self._wire.send(method, wanted.url, headers, wanted.body)
                 try:
-                    response = self._read(answer, wanted.url, MANIFEST_LIMIT)
+                    response = self._wire.read(answer, wanted.url, MANIFEST_LIMIT)
                 finally:
                     answer.close()
             except Broken as error:
-                if retries.again():
+                if not error.final and retries.again():
                     continue
                 message = f"the token service of `{self.host}` cannot be reached: {error}"
                 raise UserError(message, self._hint()) from None
@@ -260,19 +199,6 @@ class Client:
 
     def _is_ours(self, url: str) -> bool:
         return origin(url) == origin(self._base)
-
-    def _may_send(self, url: str) -> bool:
-        parts = urlsplit(url)
-        if parts.scheme == "https":
-            return True
-        return parts.scheme == "http" and (self._insecure or is_loopback(parts.netloc))
-
-    def _pool(self, url: str) -> PoolManager:
-        proxy = proxy_for(url)
-        with self._lock:
-            if proxy not in self._pools:
-                self._pools[proxy] = make_pool(proxy)
-            return self._pools[proxy]
 
     def _hint(self) -> str:
         return "check the address and the network, then run the command again; what was uploaded is kept"

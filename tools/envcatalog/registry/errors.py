@@ -10,8 +10,9 @@ from typing import Any
 
 from envcatalog.model.digest import DIGEST
 from envcatalog.model.errors import UserError
-from envcatalog.registry.client import Client, Response
+from envcatalog.registry.client import Client
 from envcatalog.registry.media import read_object
+from envcatalog.registry.wire import Response
 
 _CODE = re.compile(r"[A-Z_]{1,64}\Z")
 _UNKNOWN = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})

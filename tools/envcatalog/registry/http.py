@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from envcatalog.model.digest import sha256_digest
 from envcatalog.model.errors import UserError
 from envcatalog.model.seams import Manifest
-from envcatalog.registry.client import Client, Response
+from envcatalog.registry.client import Client
 from envcatalog.registry.errors import refusal
 from envcatalog.registry.media import (
     ACCEPT,
@@ -28,10 +28,11 @@ from envcatalog.registry.media import (
     read_object,
 )
 from envcatalog.registry.memory import Memory
-from envcatalog.registry.reference import TAG
+from envcatalog.registry.reference import in_address
 from envcatalog.registry.referrers import attach
 from envcatalog.registry.retry import RetryPolicy
 from envcatalog.registry.upload import push_scopes, upload_blob
+from envcatalog.registry.wire import Response
 
 PAGES = 10_000
 _NEXT = re.compile(r'\s*<([^>]+)>\s*;\s*rel="?next"?\s*\Z')
@@ -92,7 +93,7 @@ class HttpRepository:
 
     def manifest(self, reference: str) -> Manifest | None:
         """By tag or digest, verified; None when there is none."""
-        answer = self._get("GET", f"manifests/{_reference(reference)}", headers={"Accept": ACCEPT})
+        answer = self._get("GET", f"manifests/{in_address(reference)}", headers={"Accept": ACCEPT})
         if answer.status == 404:
             return None
         self._expect(answer, 200, f"does not give `{reference}`")
@@ -109,7 +110,7 @@ class HttpRepository:
 
     def head(self, reference: str) -> str | None:
         """Digest of what a tag or digest names now; None when there is none."""
-        answer = self._get("HEAD", f"manifests/{_reference(reference)}", headers={"Accept": ACCEPT})
+        answer = self._get("HEAD", f"manifests/{in_address(reference)}", headers={"Accept": ACCEPT})
         if answer.status == 404:
             return None
         self._expect(answer, 200, f"does not give `{reference}`")
@@ -138,7 +139,7 @@ class HttpRepository:
 
     def has_blob(self, digest: str) -> bool:
         """Whether the blob is here; a registry that lost it may still say yes."""
-        answer = self._get("HEAD", f"blobs/{_reference(digest)}", follow=False)
+        answer = self._get("HEAD", f"blobs/{in_address(digest)}", follow=False)
         if answer.status == 404:
             return False
         # A redirect leads to the storage, where only GET may be signed.
@@ -148,7 +149,7 @@ class HttpRepository:
 
     def blob(self, digest: str) -> bytes:
         """A small blob, verified."""
-        answer = self._get("GET", f"blobs/{_reference(digest)}", limit=SMALL_BLOB_LIMIT)
+        answer = self._get("GET", f"blobs/{in_address(digest)}", limit=SMALL_BLOB_LIMIT)
         self._expect(answer, 200, f"does not give blob `{digest}`")
         if sha256_digest(answer.data) != digest:
             raise self._lie(digest, sha256_digest(answer.data))
@@ -156,7 +157,7 @@ class HttpRepository:
 
     def open_blob(self, digest: str) -> AbstractContextManager[BinaryIO]:
         """A stream over the blob's stored bytes."""
-        return self._client.stream(self._url(f"blobs/{_reference(digest)}"), scopes=self._pull())
+        return self._client.stream(self._url(f"blobs/{in_address(digest)}"), scopes=self._pull())
 
     def put_blob(self, digest: str, source: Path | bytes) -> None:
         """Upload."""
@@ -216,7 +217,7 @@ class HttpRepository:
         digest = sha256_digest(data)
         answer = self._client.request(
             "PUT",
-            self._url(f"manifests/{_reference(tag or digest)}"),
+            self._url(f"manifests/{in_address(tag or digest)}"),
             scopes=push_scopes(self._path),
             headers={"Content-Type": media_type},
             body=data,
@@ -253,10 +254,3 @@ class HttpRepository:
     def _lie(self, wanted: str, found: str) -> UserError:
         hint = "the registry, or something before it, changes what it stores; do not trust it"
         return UserError(f"`{self._client.host}` gives `{found}` where `{wanted}` was asked for", hint)
-
-
-def _reference(text: str) -> str:
-    """A tag or digest that is safe in an address."""
-    if ":" not in text and TAG.match(text) is None:
-        raise UserError(f"`{text}` is not a tag", "a tag has at most 128 letters, digits, `_`, `.` or `-`")
-    return quote(text, safe=":")

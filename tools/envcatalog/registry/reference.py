@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from envcatalog.model.digest import DIGEST
 from envcatalog.model.errors import UserError
@@ -122,3 +123,10 @@ def _refuse_scheme(text: str) -> None:
             "an address here has no scheme such as `https://`",
             "write `HOST[:PORT]/PATH`; http is spoken to loopback hosts, https to all others",
         )
+
+
+def in_address(text: str) -> str:
+    """A tag or digest that is safe in an address."""
+    if ":" not in text and TAG.match(text) is None:
+        raise UserError(f"`{text}` is not a tag", "a tag has at most 128 letters, digits, `_`, `.` or `-`")
+    return quote(text, safe=":")

@@ -15,6 +15,8 @@ from envcatalog.model.digest import DIGEST
 from envcatalog.model.errors import UserError
 from envcatalog.model.seams import Registry, Repository
 from envcatalog.registry.reference import LayoutReference, RegistryReference, parse_image
+from envcatalog.registry.retry import Retries, RetryPolicy
+from envcatalog.registry.wire import BrokenOff
 
 CHUNK = 1 << 20
 
@@ -81,22 +83,34 @@ class Sources:
         if self._scratch is not None:
             self._scratch.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".envcatalog-copy-", dir=self._scratch)
+        os.close(handle)
         path = Path(name)
         try:
-            with os.fdopen(handle, "wb") as target:
-                located = self.locate(reference)
-                state, left = hashlib.sha256(), size + 1
-                with located.repository.open_blob(digest) as stream:
-                    while left and (chunk := stream.read(min(CHUNK, left))):
-                        state.update(chunk)
-                        target.write(chunk)
-                        left -= len(chunk)
-            if left != 1 or f"sha256:{state.hexdigest()}" != digest:
+            retries = Retries(RetryPolicy())
+            while True:
+                try:
+                    found = self._fetch(reference, digest, size, path)
+                    break
+                except BrokenOff:
+                    if not retries.again():
+                        raise
+            if found != digest:
                 hint = "run the command again; if it stays so, the base image is damaged where it is kept"
                 raise UserError(f"`{reference}` gives other bytes than blob `{digest}` has", hint)
             yield path
         finally:
             path.unlink(missing_ok=True)
+
+    def _fetch(self, reference: str, digest: str, size: int, path: Path) -> str:
+        """Write at most one byte more than `size`, and return the digest of what came."""
+        located = self.locate(reference)
+        state, left = hashlib.sha256(), size + 1
+        with path.open("wb") as target, located.repository.open_blob(digest) as stream:
+            while left and (chunk := stream.read(min(CHUNK, left))):
+                state.update(chunk)
+                target.write(chunk)
+                left -= len(chunk)
+        return f"sha256:{state.hexdigest()}"
 
     def close(self) -> None:
         """Close the connections."""

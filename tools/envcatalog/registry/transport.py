@@ -68,7 +68,19 @@ def origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, parts.hostname or "", port
 
 
-def describe(error: BaseException) -> str:
+class Broken(Exception):
+    """A connection failed; the message says how, for people.
+
+    Attributes:
+        final: trying again would fail the same way.
+    """
+
+    def __init__(self, message: str, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
+
+
+def broken(error: BaseException) -> Broken:
     """What went wrong with a connection, in words that can hold no secret."""
     from urllib3.exceptions import NameResolutionError, ProxyError, TimeoutError
 
@@ -76,16 +88,17 @@ def describe(error: BaseException) -> str:
     where = "the proxy: " if any(isinstance(item, ProxyError) for item in chain) else ""
     for item in chain:
         if isinstance(item, ssl.SSLCertVerificationError):
-            return f"{where}its certificate is not trusted ({item.verify_message})"
-        if isinstance(item, ssl.SSLError):
-            return f"{where}the TLS handshake failed ({(item.reason or 'unknown').lower().replace('_', ' ')})"
+            return Broken(f"{where}its certificate is not trusted ({item.verify_message})", final=True)
+        if isinstance(item, ssl.SSLError) and not isinstance(item, ssl.SSLEOFError):
+            said = (item.reason or "unknown").lower().replace("_", " ")
+            return Broken(f"{where}the TLS handshake failed ({said})", final=True)
         if isinstance(item, NameResolutionError):
-            return f"{where}its name is not known"
+            return Broken(f"{where}its name is not known")
         if isinstance(item, OSError) and item.strerror:
-            return where + item.strerror.lower()
+            return Broken(where + item.strerror.lower())
     if any(isinstance(item, (TimeoutError, builtins.TimeoutError)) for item in chain):
-        return f"{where}it did not answer in time"
-    return f"{where}the connection broke off"
+        return Broken(f"{where}it did not answer in time")
+    return Broken(f"{where}the connection broke off")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

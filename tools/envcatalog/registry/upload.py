@@ -10,9 +10,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from envcatalog.model.errors import UserError
-from envcatalog.registry.client import Body, Broken, Client
+from envcatalog.registry.client import Client
 from envcatalog.registry.errors import refusal
 from envcatalog.registry.retry import RETRY_STATUS, Retries
+from envcatalog.registry.transport import Broken
+from envcatalog.registry.wire import Body
 
 
 def push_scopes(path: str, *others: str) -> frozenset[str]:
