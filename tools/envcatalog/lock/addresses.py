@@ -12,6 +12,7 @@ from envcatalog.lock.named import DEFAULT_INDEX, check_index, index_url, is_flat
 from envcatalog.lock.pylock import Candidate, read_pylock
 from envcatalog.lock.urls import without_credentials
 from envcatalog.lock.uv import compile_arguments, run_uv, uv_folder
+from envcatalog.model.errors import UserError
 from envcatalog.model.lock import Wheel
 from envcatalog.model.settings import Settings
 
@@ -43,7 +44,7 @@ def look_up(wheels: Sequence[Wheel], settings: Settings, cache: Path) -> dict[st
 
     Raises:
         Refusal: a wheel is said to come from an index that it may not come from.
-        UserError: uv cannot be run.
+        UserError: uv cannot be run, or an index cannot be reached.
     """
     found: dict[str, str] = {}
     for wheel in wheels:
@@ -81,6 +82,8 @@ def _solve(
         (folder / "requirements.txt").write_text("".join(lines))
         options = ["--universal", "--no-deps", "--format=pylock.toml", f"--python-version=3.{minor}"]
         result = run_uv([*compile_arguments(), *options, *arguments, "requirements.txt"], folder)
+        if not result.ok and not result.unsatisfiable:
+            raise UserError(f"`uv` failed: {result.explanation}", "is the package index reachable? try again")
         return read_pylock(result.output, folder) if result.ok else None
 
 

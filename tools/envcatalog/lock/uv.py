@@ -17,6 +17,8 @@ from envcatalog.model.errors import UserError
 
 TIME_LIMIT = 600  # seconds
 PROJECT = "envcatalog-lock"
+# To uv a package is just "not found" when the index wants other credentials; only a hint tells the difference.
+_REFUSED = re.compile(r"^hint: An index .*(?:could not be queried|returned a 4)", re.MULTILINE)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _DECORATION = re.compile(r"^[\s×╰├─▶│]*(?:error: |cause: )?", re.MULTILINE)
 
@@ -32,7 +34,9 @@ class UvResult:
     @property
     def unsatisfiable(self) -> bool:
         """The solver's answer is no, as opposed to a failure on the way to an answer."""
-        return not self.ok and self.explanation.startswith("No solution found")
+        if self.ok or _REFUSED.search(self.explanation):
+            return False
+        return self.explanation.startswith("No solution found")
 
 
 @contextmanager
