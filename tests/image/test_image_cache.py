@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
@@ -115,6 +116,17 @@ def test_verify_finds_what_the_size_does_not_show(tmp_path: Path) -> None:
     assert cache.find(KEY) == stored
     assert cache.verify() == (KEY,)
     assert cache.find(KEY) is None
+
+
+def test_verify_removes_what_a_killed_process_left_a_day_ago(tmp_path: Path) -> None:
+    cache = LayerCache(tmp_path)
+    cache.store(KEY, fill)
+    old, young = (tmp_path / "blobs/sha256" / name for name in (".1-a.part", ".2-b.part"))
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    assert cache.verify() == ()
+    assert (old.exists(), young.exists()) == (False, True)
 
 
 def test_several_can_store_one_layer_at_once(tmp_path: Path) -> None:

@@ -8,14 +8,17 @@ import io
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import deflate
 import pytest
 
 from envcatalog.image import codec
 from envcatalog.image.codec import BLOCK, BlockGzip, Compressed
+from envcatalog.image.tar import TarWriter
 from envcatalog.model.errors import UserError
 
 SAMPLE = "419042f5c10f3c40a0ea52b0424ebca80287a4fe4908f09f54b2cdd306e84ba0"
@@ -95,6 +98,31 @@ def test_few_blocks_are_held_however_slow_the_pool_is() -> None:
             assert len(gzipped._ahead) < 4
             assert len(gzipped._buffer) < BLOCK
         gzipped.close()
+
+
+def test_a_large_file_is_never_held(tmp_path: Path) -> None:
+    size = 96 * BLOCK
+
+    class Stream:
+        left = size
+
+        def read(self, count: int, /) -> bytes:
+            count = min(count, self.left)
+            self.left -= count
+            return bytes(count)
+
+    with ThreadPoolExecutor(2) as pool, (tmp_path / "blob").open("wb") as out:
+        codec.check_codec()
+        tracemalloc.start()
+        try:
+            blob = BlockGzip(out, pool)
+            with TarWriter(blob) as tar:
+                tar.file("large", size, Stream())
+            blob.close()
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 12 * BLOCK
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from envcatalog.image.bytecode import Compiler
 
 _BATCH = 32 * 1024 * 1024  # bytes to fetch before the first of them are worked on
+_LISTS = 64  # lists of paths held at once; the largest packages have about 5 MB each
 
 
 class WriteLayer(Protocol):
@@ -57,6 +59,8 @@ class Builder:
     ) -> None:
         self._folder = cache
         self._cache = LayerCache(cache)
+        # Environments share layers; reading a list again for each would be most of an unchanged build.
+        self._entries = lru_cache(_LISTS)(self._cache.entries)
         self._artefacts = artefacts
         self._progress = progress
         self._workers = workers or _processors()
@@ -149,7 +153,7 @@ class Builder:
 
     def _check_conflicts(self, environment: str, platform: PlatformPlan) -> None:
         """Layers that only a registry holds were checked by whoever built them."""
-        listed = ((layer.title, self._cache.entries(layer.key)) for layer in platform.layers)
+        listed = ((layer.title, self._entries(layer.key)) for layer in platform.layers)
         check_conflicts(environment, [(title, entries) for title, entries in listed if entries])
 
 

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from envcatalog.model.image import Layer
 Fill = Callable[[BinaryIO], tuple[Compressed, Iterable[Entry]]]
 
 _CHUNK = 1024 * 1024
+_ABANDONED = 24 * 3600  # seconds
 _KINDS = frozenset({"file", "symlink", "hardlink", "directory"})
 
 
@@ -75,7 +77,13 @@ class LayerCache:
         )
 
     def verify(self) -> tuple[str, ...]:
-        """Read every blob; the keys of layers that are damaged, which are dropped, to be built again."""
+        """Read every blob; the keys of layers that are damaged, which are dropped, to be built again.
+
+        What killed processes left is removed once it is a day old.
+        """
+        for part in (*self._layers.glob(".*.part"), *self._blobs.glob(".*.part")):
+            if time.time() - part.stat().st_mtime > _ABANDONED:
+                part.unlink(missing_ok=True)
         damaged = []
         for record in sorted(self._layers.glob("*.json")):
             key = f"sha256:{record.stem}"
