@@ -52,7 +52,7 @@ def close(index: PackageIndex, wish: Wish) -> tuple[Package, ...]:
             return attempt.run()
         except _Again:
             continue
-    raise _contradiction(wish.names, index)
+    raise Refusal(f"the dependencies of {_listed(wish.names)} contradict each other in {index.label}")
 
 
 class _Round:
@@ -82,7 +82,7 @@ class _Round:
             return
         candidate = self._candidate(Relation(name))
         if candidate is None:
-            raise self._unknown(name) if not self._learnt.get(name) else _contradiction((name,), self._index)
+            raise self._unknown(name)
         self._choose(candidate)
 
     def _choose(self, package: Package) -> None:
@@ -198,29 +198,15 @@ class _Round:
 
     def _unsatisfied(self, package: Package, group: tuple[Relation, ...]) -> Refusal:
         wanted = " or ".join(f"`{relation}`" for relation in group)
+        needs = f"the Debian package `{package.deb.name}` {package.deb.version} needs {wanted}"
         for relation in group:
-            version = self._version(relation.name)
-            if version is not None:
-                place = (
-                    "the parent environment has"
-                    if relation.name in self._present
-                    else "the index leaves only"
-                )
-                return Refusal(
-                    f"the Debian package `{package.deb.name}` {package.deb.version} needs {wanted}, "
-                    f"but {place} {version}",
-                    "lock the parent environment with `--upgrade` first"
-                    if relation.name in self._present
-                    else "",
-                )
-        return Refusal(
-            f"the Debian package `{package.deb.name}` {package.deb.version} needs {wanted}, "
-            f"which is not in {self._index.label}"
-        )
-
-
-def _contradiction(names: Iterable[str], index: PackageIndex) -> Refusal:
-    return Refusal(f"the relations to {_listed(names)} contradict each other in {index.label}")
+            if relation.name in self._present:
+                version = self._present[relation.name].version
+                hint = "lock the parent environment with `--upgrade` first"
+                return Refusal(f"{needs}, but the parent environment has {version}", hint)
+            if relation.name in self._learnt:
+                return Refusal(f"{needs}, but {_listed(self._learnt[relation.name])} is needed too")
+        return Refusal(f"{needs}, which is not in {self._index.label}")
 
 
 def _provides(relation: Relation, version: str) -> bool:
@@ -234,7 +220,7 @@ def _similar(name: str, names: Iterable[str]) -> list[str]:
     return near or [other for other in names if abs(len(other) - len(name)) <= 1 and other[-3:] == name[-3:]]
 
 
-def _listed(names: Iterable[str]) -> str:
+def _listed(names: Iterable[object]) -> str:
     shown = list(names)
     text = ", ".join(f"`{name}`" for name in shown[:5])
     return text + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")

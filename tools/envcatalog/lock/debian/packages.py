@@ -33,9 +33,10 @@ _BLOCK = 4 << 20
 _NAME_OR_PROVIDES = re.compile(rb"^(?:Package: (\S+)|Provides: (.+))$", re.MULTILINE)
 _RELATION = re.compile(
     r"\s*(?P<name>[A-Za-z0-9][A-Za-z0-9+.\-]*)(?::(?P<arch>[a-z0-9\-]+))?"
-    r"\s*(?:\(\s*(?P<relation><<|<=|=|>=|>>|<|>)\s*(?P<version>[^\s)]+)\s*\))?\s*\Z"
+    r"\s*(?:\(\s*(?P<relation><<|<=|=|>=|>>|<|>)\s*(?P<version>[A-Za-z0-9][^\s)]*)\s*\))?\s*\Z"
 )
-_PATH = re.compile(r"(?!\.{0,2}/)(?!.*/\.{1,2}/)[A-Za-z0-9][A-Za-z0-9+._~/%:\-]*\.deb\Z")
+_PATH = re.compile(r"(?!\.{0,2}/)(?!.*/\.{1,2}/)[A-Za-z0-9][A-Za-z0-9+._~/%\-]*\.deb\Z")
+_NUMBER = re.compile(r"[0-9]{1,12}\Z")
 _HEX = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -162,7 +163,7 @@ class PackageIndex:
             version=fields["Version"].strip(),
             architecture=fields["Architecture"].strip(),
             path=_checked(_PATH, fields["Filename"].strip().removeprefix("./")),
-            size=int(fields["Size"]),
+            size=int(_checked(_NUMBER, fields["Size"].strip())),
             sha256=_checked(_HEX, fields["SHA256"].strip()),
         )
         groups = [

@@ -63,7 +63,7 @@ _REASONS: Mapping[str, str] = {
 }
 # The most telling reason first; commands that are in none of both tables come last.
 _ORDER = ("update-alternatives", "adduser", "useradd", "addgroup", "groupadd", "dpkg-divert", *_REASONS)
-_HINT = "use an image base that has the package installed, `base: {image: ...}`"
+_HINT = "use an image base that has them installed, `base: {image: ...}`"
 
 
 def check_scripts(debs: Sequence[Deb], artefacts: Artefacts, progress: Progress) -> None:
@@ -89,10 +89,7 @@ def check_scripts(debs: Sequence[Deb], artefacts: Artefacts, progress: Progress)
             found.setdefault(deb.name, reason)
     if found:
         told = ", ".join(f"`{name}` ({reason})" for name, reason in found.items())
-        plural = "s" if len(found) > 1 else ""
-        raise Refusal(
-            f"maintainer scripts are never run, but the Debian package{plural} need them: {told}", _HINT
-        )
+        raise Refusal(f"maintainer scripts are never run, but these Debian packages need them: {told}", _HINT)
 
 
 def treatment(name: str) -> str | None:
