@@ -463,3 +463,59 @@ def test_a_base_layer_with_other_bytes_is_refused_and_leaves_nothing(fake, regis
             push(registry, make_image("child", make_platform((copied,))))
     assert error.value.message == f"`{source}` gives other bytes than blob `{layer.digest}` has"
     assert not list(tmp_path.glob(".envcatalog-copy-*"))
+
+
+BROKEN_OFF = Answer(200, {"Content_Length": "1000", "Connection": "close"}, b"half")
+
+
+def test_a_download_that_breaks_off_is_an_error(fake, repository):
+    fake.fault("GET", "/blobs/", BROKEN_OFF)
+    with pytest.raises(UserError) as error, repository.open_blob(DIGEST) as stream:
+        while stream.read(100):
+            pass
+    assert error.value.message == (
+        f"the download of a blob from `{fake.address}` broke off: the connection broke off"
+    )
+
+
+def test_a_stream_is_tried_again_before_its_first_byte(fake, repository, pauses):
+    fake.blobs["team/sklearn"] = {DIGEST: BLOB}
+    fake.fault("GET", "/blobs/", Answer(503, {"Retry-After": "3"}))
+    fake.fault("GET", "/blobs/", Answer(drop=0))
+    with repository.open_blob(DIGEST) as stream:
+        assert stream.read() == BLOB
+    assert pauses[0] == 3.0
+    assert len(pauses) == 2
+
+
+def test_a_stream_that_is_refused_is_an_error(fake, repository):
+    with pytest.raises(UserError) as error, repository.open_blob(DIGEST):
+        pass
+    assert error.value.message == f"`{fake.address}` does not give a blob: status 404"
+
+
+def test_a_base_layer_whose_download_breaks_is_fetched_again(fake, registry, tmp_path):
+    from dataclasses import replace
+
+    image = simple_image(tmp_path / "cache", "base", b"layer")
+    [layer] = image.platforms[0].layers
+    data = layer.path.read_bytes()
+    with running() as other:
+        other.blobs["library/base"] = {layer.digest: data}
+        other.fault("GET", "/blobs/", BROKEN_OFF)
+        copied = replace(layer, path=None, source=f"{other.address}/library/base@{DIGEST}")
+        push(registry, make_image("child", make_platform((copied,))))
+        assert other.count("GET") == 2
+    assert fake.blobs["team/child"][layer.digest] == data
+
+
+def test_a_base_layer_longer_than_told_is_not_read_to_its_end(fake, registry, tmp_path):
+    from dataclasses import replace
+
+    image = simple_image(tmp_path / "cache", "base", b"layer")
+    [layer] = image.platforms[0].layers
+    with running() as other:
+        other.blobs["library/base"] = {layer.digest: layer.path.read_bytes() + b"x" * 100}
+        copied = replace(layer, path=None, source=f"{other.address}/library/base@{DIGEST}")
+        with pytest.raises(UserError, match="gives other bytes than blob"):
+            push(registry, make_image("child", make_platform((copied,))))

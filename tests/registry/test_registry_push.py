@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -197,3 +198,114 @@ def test_a_base_in_the_same_registry_is_mounted(real, docker_registry, tmp_path)
     finally:
         other.close()
     assert (report.uploaded, report.mounted, report.present) == (2, 1, 0)
+
+
+def test_a_blob_that_was_removed_from_a_folder_is_put_back(folder, tmp_path):
+    image = simple_image(tmp_path / "cache")
+    push(folder, image)
+    layer = image.platforms[0].layers[0]
+    (tmp_path / "layout/blobs/sha256" / layer.digest[7:]).unlink()
+    report = push(folder, image)
+    assert (report.uploaded, report.present) == (1, 3)
+    assert folder.repository("sklearn").has_blob(layer.digest)
+
+
+@pytest.mark.registry
+@pytest.mark.engine
+def test_an_engine_pulls_what_was_pushed(real, docker_engine, tmp_path):
+    import docker
+
+    image = simple_image(tmp_path / "cache")
+    push(real, image)
+    real.repository("sklearn").put_manifest(image.index, MEDIA_INDEX, tag="1")
+    name, _, tag = real.reference("sklearn", "1").rpartition(":")
+    client = docker.from_env()
+    try:
+        pulled = client.images.pull(name, tag=tag)
+        assert pulled.attrs["RepoDigests"] == [f"{name}@{image.digest}"]
+        assert pulled.attrs["RootFS"]["Layers"] == [layer.diff_id for layer in image.platforms[0].layers]
+        client.images.remove(pulled.id, force=True)
+    finally:
+        client.close()
+
+
+PUSH_AND_DIE = """
+import os, sys
+from pathlib import Path
+from small_images import simple_image
+from envcatalog.model.image import MEDIA_INDEX
+from envcatalog.model.seams import Silent
+from envcatalog.registry import wire
+from envcatalog.registry.open import open_registry
+from envcatalog.registry.push import push_image
+
+where, folder, left = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+
+def dying(function):
+    def call(*args, **options):
+        global left
+        left -= 1
+        if left < 0:
+            os._exit(9)
+        return function(*args, **options)
+    return call
+
+Path.replace = dying(Path.replace)
+wire.Wire.send = dying(wire.Wire.send)
+registry = open_registry(where, cache=folder / "scratch")
+repository = registry.repository("sklearn")
+image = simple_image(folder / "cache")
+push_image(registry, repository, image, progress=Silent())
+repository.put_manifest(image.index, MEDIA_INDEX, tag="1")
+registry.close()
+"""
+
+
+def push_and_die(where: str, tmp_path, steps: int) -> int:
+    here = os.path.dirname(__file__)
+    command = [sys.executable, "-c", PUSH_AND_DIE, where, str(tmp_path), str(steps)]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": here}, check=False, capture_output=True)
+    return done.returncode
+
+
+def whole(repository, image: BuiltImage) -> bool:
+    """Whether the tag is there; then all must be."""
+    if repository.head("1") is None:
+        return False
+    assert repository.manifest("1").data == image.index
+    for item in image.platforms:
+        assert repository.manifest(item.manifest_digest).data == item.manifest
+        assert repository.blob(sha256_digest(item.config)) == item.config
+        for layer in item.layers:
+            with repository.open_blob(layer.digest) as stream:
+                assert sha256_digest(stream.read()) == layer.digest
+    return True
+
+
+def test_a_push_to_a_folder_that_is_killed_anywhere_can_be_run_again(tmp_path):
+    image = simple_image(tmp_path / "cache")
+    codes = []
+    for steps in range(12):
+        where = f"oci:{tmp_path / f'layout{steps}'}"
+        codes.append(push_and_die(where, tmp_path, steps))
+        repository = open_registry(where, cache=tmp_path).repository("sklearn")
+        assert whole(repository, image) == (codes[-1] == 0)
+        assert push_and_die(where, tmp_path, 1000) == 0
+        assert whole(repository, image)
+    assert codes == [9] * 10 + [0, 0]
+
+
+@pytest.mark.registry
+def test_a_push_to_a_registry_that_is_killed_anywhere_can_be_run_again(docker_registry, tmp_path):
+    image = simple_image(tmp_path / "cache")
+    codes = []
+    for steps in range(0, 20, 3):
+        where = f"{docker_registry}/k{os.urandom(6).hex()}"
+        codes.append(push_and_die(where, tmp_path, steps))
+        registry = open_registry(where, cache=tmp_path)
+        repository = registry.repository("sklearn")
+        assert whole(repository, image) == (codes[-1] == 0)
+        assert push_and_die(where, tmp_path, 1000) == 0
+        assert whole(repository, image)
+        registry.close()
+    assert codes == [9] * 6 + [0]
