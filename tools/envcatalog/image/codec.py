@@ -20,12 +20,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import cache
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from envcatalog.model.errors import UserError
+
+if TYPE_CHECKING:  # `plan` needs `CODEC` alone, and the import of an executor takes 20 ms
+    from concurrent.futures import Executor, Future
 
 DEFLATE = "0.9.0"
 LEVEL = 1
