@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from envcatalog.model.settings import DebianMirror, Settings
 
 INDEX_LIMIT = 512 << 20
 REDUCED_FORMAT = 1
+_SUITE = re.compile(r"[a-z][a-z0-9-]*\Z")
 _COMPONENT = "main"
 _SUFFIXES = (".xz", ".gz", "")
 
@@ -40,6 +42,8 @@ def load_indexes(
         Refusal: no mirror, no such suite, or something is not as signed.
         UserError: a mirror cannot be reached and no other serves the same suite.
     """
+    if not _SUITE.match(suite):  # it becomes part of addresses
+        raise Refusal(f"`{suite}` is no name of a Debian suite")
     mirrors = mirrors_of(settings)
     with Downloads(credentials_in(mirror.url for mirror in mirrors)) as downloads:
         releases, notes = _releases(suite, mirrors, settings.keyring, downloads)
