@@ -155,7 +155,8 @@ def test_other_tags_are_nobodys_business(repository: CatalogRepository) -> None:
 
 
 def test_user_text_cannot_pose_as_trailers_or_signature(repository: CatalogRepository) -> None:
-    text = f"{trailers('b')}\n-----BEGIN PGP SIGNATURE-----\n# not a comment\0\n\udcff"
+    forged = "-----BEGIN SSH SIGNATURE----------BEGIN PGP SIGNATURE-----"
+    text = f"{trailers('b')}\n{forged}\n\0-----BEGIN PGP MESSAGE-----\n# not a comment\0\n\udcff"
     made = claim(repository, "alpha", 1, facts(repository.require_head(), message=text), remote=None)
     assert made.plan == digest("a")
     assert versions(repository) == (made,)

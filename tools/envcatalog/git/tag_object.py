@@ -64,7 +64,8 @@ def format_message(reference: str, text: str, trailers: Mapping[str, str]) -> by
     lines = [f"{key}: {value}" for key, value in trailers.items() if value]
     if problem := _trailer_problem({key: value for key, value in trailers.items() if value}):
         raise ValueError(problem)
-    body = _SIGNATURE.sub(b"", text.strip().encode(errors="replace")).decode().replace("\0", "")
+    plain = text.replace("\0", "").strip().encode(errors="replace")
+    body = _SIGNATURE.sub(rb" \g<0>", plain).decode()
     return "\n\n".join(part for part in (reference, body, "\n".join(lines)) if part).encode() + b"\n"
 
 
