@@ -10,6 +10,7 @@ with the packages that may come from it, so that no package is ever looked for i
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from configparser import Error, RawConfigParser
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _UV_INDEX = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
+_NAMED = re.compile(r"^[A-Za-z0-9_.-]+=")  # uv spells a named index `name=url`
 _UV_OTHER = ("UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
 
 
@@ -60,8 +62,7 @@ def machine_indexes(environment: Mapping[str, str] | None = None) -> MachineInde
         find_links=() if environment.get("UV_FIND_LINKS") else _links(values.get("find-links", "")),
         no_index=values.get("no-index", "").lower() in ("1", "true", "yes", "on"),
         ignored=_words(values.get("extra-index-url", "")),
-        # uv spells a named index `name=url`
-        credentials=(*default, *(url[url.find("=") + 1 :] if "=" in url else url for url in uv_urls)),
+        credentials=(*default, *(_NAMED.sub("", url) for url in uv_urls)),
     )
 
 

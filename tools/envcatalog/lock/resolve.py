@@ -8,8 +8,8 @@ mirror, and goes on working when the mirror has long superseded the locked files
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from envcatalog.definition.canonical import definition_digest
@@ -17,8 +17,8 @@ from envcatalog.lock.images import ImageResolver, host_bytecode, lock_image
 from envcatalog.lock.parent import Parent
 from envcatalog.lock.pypi import WheelRequest, lock_wheels
 from envcatalog.lock.tags import glibc_minor
-from envcatalog.model.digest import Json, json_digest
-from envcatalog.model.environment import DebianBase, Environment, EnvironmentBase, ImageBase
+from envcatalog.lock.work import Work
+from envcatalog.model.environment import Environment, EnvironmentBase, ImageBase
 from envcatalog.model.errors import Refusal
 from envcatalog.model.lock import Bytecode, Deb, Lock, LockedEnvironment, LockedImage, PlatformLock, Wheel
 from envcatalog.model.seams import Progress
@@ -51,7 +51,7 @@ def lock_environment(
         Refusal: no solution, a wrong signature, a file that is gone; the message names the package.
         UserError: an index, mirror or registry cannot be reached.
     """
-    work = _Work(
+    work = Work(
         environment=environment,
         settings=settings,
         parent=parent,
@@ -81,79 +81,7 @@ def lock_environment(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
-    """The arguments, and what follows from them."""
-
-    environment: Environment
-    settings: Settings
-    parent: Parent | None
-    previous: Lock | None
-    upgrade: bool
-    upgrade_packages: frozenset[str]
-    cache: Path
-    progress: Progress
-
-    @property
-    def suite(self) -> str | None:
-        if isinstance(self.environment.base, DebianBase):
-            return self.environment.base.suite
-        return self.parent.suite if self.parent else None
-
-    @property
-    def brings_python(self) -> bool:
-        """Whether this environment, and not an ancestor, is the one that adds Python."""
-        return self.environment.python is not None and not (self.parent and self.parent.bytecode)
-
-    def deb_names(self) -> tuple[str, ...]:
-        """The Debian packages it asks for, without what its ancestors have."""
-        names = set(self.environment.apt)
-        if self.suite and self.brings_python and self.environment.python:
-            from envcatalog.lock.debian.solve import python_packages
-
-            names |= set(python_packages(self.suite, self.environment.python.version))
-        present = (
-            [self.parent.debs(platform) for platform in self.environment.platforms] if self.parent else []
-        )
-        common = set.intersection(*({deb.name for deb in debs} for debs in present)) if present else set()
-        return tuple(sorted(names - common))
-
-    def debs_input(self) -> str | None:
-        """What the Debian packages follow from; None where there are none to lock."""
-        if self.suite is None or (self.parent is not None and not self.deb_names()):
-            return None
-        present = self.parent.deb_versions() if self.parent else ()
-        return json_digest({"suite": self.suite, "names": self.deb_names(), "present": present})
-
-    def bytecode_input(self) -> str | None:
-        """What the compiling interpreter follows from."""
-        if not self.brings_python or self.environment.python is None:
-            return None
-        return json_digest({"suite": self.suite, "python": self.environment.python.version})
-
-    def wheels_input(self, bytecode: Bytecode | None) -> str | None:
-        """What the wheels follow from; None where there are none to lock."""
-        if self.environment.python is None or not self.environment.python.packages or bytecode is None:
-            return None
-        indexes: Json = [[index.name, sorted(index.packages)] for index in self.settings.indexes]
-        return json_digest(
-            {
-                "requirements": sorted(self.environment.python.packages),
-                "python": bytecode.python,
-                "glibc": glibc_minor(self.suite),
-                "present": self.parent.wheel_versions() if self.parent else (),
-                "indexes": indexes,
-            }
-        )
-
-    def unchanged(self, part: str, digest: str | None, names: Sequence[str]) -> bool:
-        """Whether the previous lock's part still holds: same inputs, and nothing in it to be upgraded."""
-        if self.previous is None or self.upgrade or self.upgrade_packages & set(names):
-            return False
-        return digest is not None and dict(self.previous.inputs).get(part) == digest
-
-
-def _lock_base(work: _Work, images: ImageResolver) -> LockedImage | LockedEnvironment | None:
+def _lock_base(work: Work, images: ImageResolver) -> LockedImage | LockedEnvironment | None:
     base, platforms = work.environment.base, tuple(sorted(work.environment.platforms))
     if isinstance(base, EnvironmentBase):
         if work.parent is None:
@@ -171,7 +99,7 @@ def _lock_base(work: _Work, images: ImageResolver) -> LockedImage | LockedEnviro
     return lock_image(base, platforms, images)
 
 
-def _lock_debs(work: _Work) -> Mapping[str, tuple[Deb, ...]]:
+def _lock_debs(work: Work) -> Mapping[str, tuple[Deb, ...]]:
     if work.suite is None and work.environment.apt:
         raise Refusal(
             f"`{work.environment.name}` asks for Debian packages but has no Debian base",
@@ -203,7 +131,7 @@ def _lock_debs(work: _Work) -> Mapping[str, tuple[Deb, ...]]:
     return {**keep, **found}
 
 
-def _lock_bytecode(work: _Work) -> Bytecode | None:
+def _lock_bytecode(work: Work) -> Bytecode | None:
     digest, python = work.bytecode_input(), work.environment.python
     if digest is None or python is None:
         return None
@@ -227,7 +155,7 @@ def _lock_bytecode(work: _Work) -> Bytecode | None:
     )
 
 
-def _lock_wheels(work: _Work, bytecode: Bytecode | None) -> Mapping[str, tuple[Wheel, ...]]:
+def _lock_wheels(work: Work, bytecode: Bytecode | None) -> Mapping[str, tuple[Wheel, ...]]:
     digest, python = work.wheels_input(bytecode), work.environment.python
     if digest is None or python is None or bytecode is None:
         return {}

@@ -67,8 +67,8 @@ def best_file(files: Iterable[str], ranks: dict[str, int]) -> str | None:
 
 
 def _platform_tags(machine: str, glibc: int) -> Iterator[str]:
+    yield f"linux_{machine}"
     for level in range(glibc, _OLDEST[machine] - 1, -1):
         yield f"manylinux_2_{level}_{machine}"
-        if level in _OLD_NAMES and (level == 17 or machine == "x86_64"):
+        if level in _OLD_NAMES:
             yield f"{_OLD_NAMES[level]}_{machine}"
-    yield f"linux_{machine}"

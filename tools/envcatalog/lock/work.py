@@ -1,0 +1,88 @@
+"""One environment to be locked: which parts it has, and what each of them is solved from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from envcatalog.lock.parent import Parent
+from envcatalog.lock.tags import glibc_minor
+from envcatalog.model.digest import Json, json_digest
+from envcatalog.model.environment import DebianBase, Environment
+from envcatalog.model.lock import Bytecode, Lock
+from envcatalog.model.seams import Progress
+from envcatalog.model.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """The arguments of `lock_environment`, and what follows from them."""
+
+    environment: Environment
+    settings: Settings
+    parent: Parent | None
+    previous: Lock | None
+    upgrade: bool
+    upgrade_packages: frozenset[str]
+    cache: Path
+    progress: Progress
+
+    @property
+    def suite(self) -> str | None:
+        """Of the Debian base at the root of the chain; None where an image is the root."""
+        if isinstance(self.environment.base, DebianBase):
+            return self.environment.base.suite
+        return self.parent.suite if self.parent else None
+
+    @property
+    def brings_python(self) -> bool:
+        """Whether this environment, and not an ancestor, is the one that adds Python."""
+        return self.environment.python is not None and not (self.parent and self.parent.bytecode)
+
+    def deb_names(self) -> tuple[str, ...]:
+        """The Debian packages it asks for, without what its ancestors have."""
+        names = set(self.environment.apt)
+        if self.suite and self.brings_python and self.environment.python:
+            from envcatalog.lock.debian.solve import python_packages
+
+            names |= set(python_packages(self.suite, self.environment.python.version))
+        present = (
+            [self.parent.debs(platform) for platform in self.environment.platforms] if self.parent else []
+        )
+        common = set.intersection(*({deb.name for deb in debs} for debs in present)) if present else set()
+        return tuple(sorted(names - common))
+
+    def debs_input(self) -> str | None:
+        """What the Debian packages follow from; None where there are none to lock."""
+        if self.suite is None or (self.parent is not None and not self.deb_names()):
+            return None
+        present = self.parent.deb_versions() if self.parent else ()
+        return json_digest({"suite": self.suite, "names": self.deb_names(), "present": present})
+
+    def bytecode_input(self) -> str | None:
+        """What the compiling interpreter follows from."""
+        if not self.brings_python or self.environment.python is None:
+            return None
+        return json_digest({"suite": self.suite, "python": self.environment.python.version})
+
+    def wheels_input(self, bytecode: Bytecode | None) -> str | None:
+        """What the wheels follow from; None where there are none to lock."""
+        if self.environment.python is None or not self.environment.python.packages or bytecode is None:
+            return None
+        indexes: Json = [[index.name, sorted(index.packages)] for index in self.settings.indexes]
+        return json_digest(
+            {
+                "requirements": sorted(self.environment.python.packages),
+                "python": bytecode.python,
+                "glibc": glibc_minor(self.suite),
+                "present": self.parent.wheel_versions() if self.parent else (),
+                "indexes": indexes,
+            }
+        )
+
+    def unchanged(self, part: str, digest: str | None, names: Sequence[str]) -> bool:
+        """Whether the previous lock's part still holds: same inputs, and nothing in it to be upgraded."""
+        if self.previous is None or self.upgrade or self.upgrade_packages & set(names):
+            return False
+        return digest is not None and dict(self.previous.inputs).get(part) == digest
