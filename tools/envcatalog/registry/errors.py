@@ -6,13 +6,15 @@ Source: OCI distribution specification 1.1, "Error Codes".
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from envcatalog.model.digest import DIGEST
 from envcatalog.model.errors import UserError
-from envcatalog.registry.client import Client
 from envcatalog.registry.media import read_object
-from envcatalog.registry.wire import Response
+
+if TYPE_CHECKING:
+    from envcatalog.registry.client import Client
+    from envcatalog.registry.wire import Response
 
 _CODE = re.compile(r"[A-Z_]{1,64}\Z")
 _UNKNOWN = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})

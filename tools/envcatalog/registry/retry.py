@@ -5,7 +5,6 @@ Source: RFC 9110, "Retry-After" (seconds or a date).
 
 from __future__ import annotations
 
-import email.utils
 import random
 import re
 import time
@@ -62,8 +61,10 @@ class Retries:
 def _seconds(value: str, now: float) -> float | None:
     if re.fullmatch(r"\s*[0-9]{1,9}\s*", value, re.ASCII):
         return float(value)
+    from email.utils import parsedate_to_datetime
+
     try:
-        when = email.utils.parsedate_to_datetime(value).timestamp()
+        when = parsedate_to_datetime(value).timestamp()
     except (ValueError, OverflowError):
         return None
     return max(0.0, when - now)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import builtins
 import os
-import ssl
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from envcatalog.model.errors import UserError
 
@@ -48,6 +46,8 @@ def make_pool(proxy: str) -> PoolManager:
 
 def proxy_for(url: str) -> str:
     """The proxy that the environment names for this address; empty for none, and always for loopback."""
+    from urllib.request import getproxies, proxy_bypass
+
     parts = urlsplit(url)
     if is_loopback(parts.netloc) or proxy_bypass(parts.netloc):
         return ""
@@ -82,6 +82,8 @@ class Broken(Exception):
 
 def broken(error: BaseException) -> Broken:
     """What went wrong with a connection, in words that can hold no secret."""
+    import ssl
+
     from urllib3.exceptions import NameResolutionError, ProxyError, TimeoutError
 
     chain = list(_chain(error))
