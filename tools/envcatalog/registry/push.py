@@ -81,6 +81,7 @@ class _Push:
         self.repository = repository
         self.memory = memory
         self.sources = sources
+        self._asked = Counter[bool]()
 
     def blobs(self, image: BuiltImage, progress: Progress) -> dict[str, tuple[Outcome, int]]:
         """All blobs, the largest first, some at a time."""
@@ -124,14 +125,24 @@ class _Push:
         places = self._places(blob)
         if self.repository.name in places:
             return "present"
-        if not places and self.repository.has_blob(blob.digest):
+        mount_first = bool(places) and self._looks_new()
+        if not mount_first and self._has(blob):
             return "present"
         if any(self.repository.mount_blob(blob.digest, place) for place in places[:2]):
             return "mounted"
-        if places and self.repository.has_blob(blob.digest):
+        if mount_first and self._has(blob):
             return "present"
         self._upload(blob)
         return "uploaded"
+
+    def _has(self, blob: _Blob) -> bool:
+        found = self.repository.has_blob(blob.digest)
+        self._asked[found] += 1
+        return found
+
+    def _looks_new(self) -> bool:
+        """Whether asking before mounting is likely in vain. A mount costs a registry three times a HEAD."""
+        return self._asked[False] >= PARALLEL and not self._asked[True]
 
     def _to_folder(self, blob: _Blob) -> Outcome:
         # Nothing later refuses a manifest whose blobs are missing, so what is known is not relied on.
