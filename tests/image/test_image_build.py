@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 import io
+import platform
 import tarfile
 import threading
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +25,14 @@ from envcatalog.model.digest import sha256_digest
 from envcatalog.model.errors import Refusal
 from envcatalog.model.image import BaseImage, BuiltImage, Layer
 from envcatalog.model.lock import Artefact, Wheel
-from envcatalog.model.plan import BaseManifest, ImagePlan, LayerPlan, PlatformPlan, RuntimeConfig
+from envcatalog.model.plan import (
+    BaseManifest,
+    ImagePlan,
+    LayerPlan,
+    PlatformPlan,
+    PythonTarget,
+    RuntimeConfig,
+)
 from envcatalog.model.seams import Silent
 
 AMD, ARM = "linux/amd64", "linux/arm64"
@@ -82,8 +93,8 @@ def image_plan(*layers: LayerPlan, platforms: tuple[str, ...] = (AMD,)) -> Image
         environment="sklearn",
         digest=sha256_digest(b"plan"),
         platforms=tuple(
-            PlatformPlan(platform=platform, base=None, layers=layers, config=RuntimeConfig())
-            for platform in platforms
+            PlatformPlan(platform=name, base=None, layers=layers, config=RuntimeConfig())
+            for name in platforms
         ),
         python=None,
     )
@@ -287,3 +298,72 @@ def test_a_base_image_goes_below(tmp_path: Path) -> None:
     image = Builder(tmp_path, Shelf(), Silent(), write_layer=Writer(TREES)).build(plan, known={}, bases=bases)
     assert image.platforms[0].layers[0].digest == below.digest
     assert len(image.platforms[0].layers) == 2
+
+
+class Folder:
+    """Artefacts in a folder, under their file names."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def prefetch(self, artefacts: tuple[Artefact, ...]) -> None:
+        for artefact in artefacts:
+            assert self.path(artefact).is_file()
+
+    def path(self, artefact: Artefact) -> Path:
+        return self.folder / artefact.file
+
+
+def make_wheel(folder: Path, name: str, files: Tree) -> Wheel:
+    info = f"{name}-1.0.dist-info"
+    members = {
+        **files,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode(),
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    rows = []
+    for path, data in members.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+        rows.append(f"{path},sha256={digest},{len(data)}\n")
+    members[f"{info}/RECORD"] = ("".join(rows) + f"{info}/RECORD,,\n").encode()
+    path = folder / f"{name}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, data in members.items():
+            archive.writestr(zipfile.ZipInfo(member), data)
+    data = path.read_bytes()
+    return Wheel(name=name, version="1.0", file=path.name, size=len(data), sha256=sha256_digest(data)[7:])
+
+
+def test_real_wheels_become_layers_with_byte_code(tmp_path: Path) -> None:
+    version = ".".join(platform.python_version_tuple()[:2])
+    target = PythonTarget(
+        version=version, interpreter=f"/usr/local/bin/python{version}", bytecode=platform.python_version()
+    )
+    wheels = (make_wheel(tmp_path, "spam", {"spam/__init__.py": b"EGGS = 1\n"}),)
+    plan = image_plan(
+        LayerPlan(key=layer_key("environment", (), target), kind="environment", title="env", python=target),
+        LayerPlan(
+            key=layer_key("wheels", wheels, target),
+            kind="wheels",
+            title="spam 1.0",
+            artefacts=wheels,
+            python=target,
+        ),
+    )
+    builder = Builder(tmp_path / "cache", Folder(tmp_path), Silent())
+    image = builder.build(plan, known={}, bases=no_base)
+    skeleton, layer = image.platforms[0].layers
+    assert "opt/env/pyvenv.cfg" in names_in(skeleton)
+    site = f"opt/env/lib/python{version}/site-packages"
+    tag = f"cpython-{version.replace('.', '')}"
+    assert [name for name in names_in(layer) if name.startswith(f"{site}/")] == [
+        f"{site}/spam",
+        f"{site}/spam/__init__.py",
+        f"{site}/spam/__pycache__",
+        f"{site}/spam/__pycache__/__init__.{tag}.pyc",
+        f"{site}/spam-1.0.dist-info",
+        f"{site}/spam-1.0.dist-info/INSTALLER",
+        f"{site}/spam-1.0.dist-info/METADATA",
+        f"{site}/spam-1.0.dist-info/RECORD",
+        f"{site}/spam-1.0.dist-info/WHEEL",
+    ]
