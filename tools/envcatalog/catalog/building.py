@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from functools import partial
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.checking import check_image
@@ -31,7 +30,7 @@ def build_names(
         for name in catalog.content.order(names):
             plan = catalog.content.plan(name)
             repository = opened.repository(name) if opened else None
-            image = catalog.workshop.build(plan, partial(_known, catalog, name, repository))
+            image = catalog.workshop.build(plan, _known(catalog, name, repository))
             if checks is not None:
                 check_image(catalog.workshop, catalog.content.environment(name), image, repository, checks)
             if opened and repository:

@@ -24,7 +24,7 @@ from envcatalog.git.versions import latest, versions
 from envcatalog.lock.file import lock_digest
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.image import MEDIA_INDEX, BuiltImage, Layer
-from envcatalog.model.plan import Action
+from envcatalog.model.plan import Action, ImagePlan
 from envcatalog.model.result import Published, PublishStatus
 from envcatalog.model.seams import Registry, Repository
 from envcatalog.model.version import Version
@@ -124,19 +124,19 @@ class _Run:
         plan = self.content.plan(name)
         environment = self.content.environment(name)
         self.catalog.progress.step(f"building {name}: {action.reason}")
-
-        def known() -> dict[str, Layer]:
-            layers: dict[str, Layer] = {}
-            for ancestor in self.content.chain(name):
-                newest = latest(self.catalog.repository, ancestor.name)
-                if newest is not None and newest.image:
-                    layers |= known_layers(self.registry.repository(ancestor.name), newest.image, plan)
-            return layers
-
-        image = self.catalog.workshop.build(plan, known)
+        image = self.catalog.workshop.build(plan, self._known(name, plan))
         reports = check_image(self.catalog.workshop, environment, image, repository, self.checks)
         push_image(self.registry, repository, image, progress=self.catalog.progress)
         return image, how_checked(reports)
+
+    def _known(self, name: str, plan: ImagePlan) -> dict[str, Layer]:
+        """Layers that the registry holds: of the newest image of the environment, and of those it inherits from."""
+        layers: dict[str, Layer] = {}
+        for ancestor in self.content.chain(name):
+            newest = latest(self.catalog.repository, ancestor.name)
+            if newest is not None and newest.image:
+                layers |= known_layers(self.registry.repository(ancestor.name), newest.image, plan)
+        return layers
 
     def _claim(self, action: Action, image: BuiltImage, how: str) -> Version:
         lock = self.content.lock(action.environment)

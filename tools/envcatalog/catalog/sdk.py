@@ -70,6 +70,8 @@ class Catalog:
     def close(self) -> None:
         """Give back what is open."""
         self.repository.close()
+        if "workshop" in self.__dict__:
+            self.workshop.close()
 
     @cached_property
     def content(self) -> Content:
@@ -148,7 +150,7 @@ class Catalog:
         """Publish what the current commit says; see `catalog.publish`."""
         from envcatalog.catalog.publish import publish_names
 
-        where = registry or self.content.settings.registry
+        where = registry or self._registry_of_settings()
         if where is None:
             raise UserError(
                 "no registry is given",
@@ -226,10 +228,16 @@ class Catalog:
         return diff_sides(old, new)
 
     def open_registry(self, where: str) -> Registry:
-        """A registry or OCI layout; a relative layout of `catalog.yaml` is below the catalog's root."""
+        """A registry or OCI layout; a relative folder is below the current one."""
         from envcatalog.registry.open import open_registry
 
         return open_registry(where, cache=self.cache)
+
+    def _registry_of_settings(self) -> str | None:
+        where = self.content.settings.registry
+        if where and where.startswith("oci:"):
+            return f"oci:{self.repository.root / where.removeprefix('oci:')}"
+        return where
 
     def _names(self, names: Iterable[str]) -> tuple[str, ...]:
         chosen = tuple(dict.fromkeys(names))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,11 +59,18 @@ class Workshop:
         """A base image's manifest and configuration; its layers stay where they are."""
         return self.images.image(base)
 
-    def build(self, plan: ImagePlan, known: Callable[[], dict[str, Layer]]) -> BuiltImage:
-        """The image; `known` is asked only if a layer is not in the local cache."""
-        wanted = {layer.key for platform in plan.platforms for layer in platform.layers}
-        local = wanted <= self.builder.cached(wanted)
-        return self.builder.build(plan, known={} if local else known(), bases=self.base)
+    def build(self, plan: ImagePlan, known: dict[str, Layer]) -> BuiltImage:
+        """The image. A layer that is in the local cache and known, too, need not be asked for when it is pushed."""
+        image = self.builder.build(plan, known=known, bases=self.base)
+        return replace(
+            image,
+            platforms=tuple(replace(item, layers=_hinted(item.layers, known)) for item in image.platforms),
+        )
+
+    def close(self) -> None:
+        """Close the connections to base images' registries."""
+        if "images" in self.__dict__:
+            self.images.close()
 
 
 def known_layers(repository: Repository, digest: str, plan: ImagePlan) -> dict[str, Layer]:
@@ -85,6 +92,15 @@ def known_layers(repository: Repository, digest: str, plan: ImagePlan) -> dict[s
         config = json.loads(manifest.data).get("config", {}).get("digest")
         layers |= layers_of(manifest.data, repository.blob(config), repository.name)
     return layers
+
+
+def _hinted(layers: tuple[Layer, ...], known: dict[str, Layer]) -> tuple[Layer, ...]:
+    def hint(layer: Layer) -> Layer:
+        found = known.get(layer.key)
+        same = found is not None and found.digest == layer.digest
+        return replace(layer, repository=found.repository) if found and same else layer
+
+    return tuple(hint(layer) for layer in layers)
 
 
 def _entries(index: bytes) -> list[dict[str, Any]]:
