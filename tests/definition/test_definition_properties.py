@@ -129,6 +129,8 @@ def test_a_definition_has_an_environment_or_a_problem(value: Any) -> None:
     assert (reading.environment is None) == bool(reading.problems)
     if not quick_check("environment")(value):
         assert reading.problems
+    for problem in reading.problems:
+        assert (problem.message + problem.hint).isprintable()
 
 
 @settings(max_examples=400, deadline=None)
@@ -136,6 +138,15 @@ def test_a_definition_has_an_environment_or_a_problem(value: Any) -> None:
 def test_no_bytes_raise(data: bytes) -> None:
     assert read_environment(data, "f", folder="example").problems
     assert read_settings(data, "f").problems or read_settings(data, "f").settings is not None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(["variables", "tags", "aliases", "x"]), st.text(max_size=5), values)
+def test_messages_are_fit_to_print(key: str, name: str, value: Any) -> None:
+    data = json.dumps({"name": "example", key: {name: value}, name: value}).encode()
+    for problem in read_environment(data, "f", folder="example").problems:
+        assert (problem.message + problem.hint).isprintable()
+        assert len(problem.message + problem.hint) < 700
 
 
 yaml_pieces = st.lists(
@@ -155,6 +166,7 @@ def test_no_yaml_raises(text: str) -> None:
         assert 1 <= problem.line <= len(lines)
         assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1
         assert problem.length >= 1
+        assert (problem.message + problem.hint).isprintable()
 
 
 @settings(max_examples=300, deadline=None)

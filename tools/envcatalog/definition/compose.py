@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from envcatalog.definition.finding import bare, show
+from envcatalog.definition.places import Place, span
 from envcatalog.definition.scalars import Ambiguous, read_plain
 from envcatalog.definition.source import UNSEEN, Source, describe_unseen
 from envcatalog.model.problem import Problem
@@ -20,17 +22,6 @@ MAX_VALUES = 10_000
 MAX_PROBLEMS = 100
 
 Value = Any  # str | int | bool | None | list[Value] | dict[str, Value]
-
-
-class Place:
-    """Where a value stands: the events of its own start and of its key, and the places within it."""
-
-    __slots__ = ("children", "event", "key")
-
-    def __init__(self, event: yaml.Event, key: yaml.Event | None) -> None:
-        self.event = event
-        self.key = key
-        self.children: dict[str | int, Place] = {}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -162,7 +153,7 @@ class _Walk:
 
     def alias(self, event: yaml.AliasEvent) -> None:
         hint = "write the value out; definitions have no aliases"
-        self.note("yaml-alias", f"`*{event.anchor}` is an alias", event, hint=hint)
+        self.note("yaml-alias", f"{show(f'*{event.anchor}')} is an alias", event, hint=hint)
         top = self.stack[-1] if self.stack else None
         if top is not None and top.is_mapping and top.key is None:
             top.key, top.name = event, ""
@@ -175,15 +166,16 @@ class _Walk:
             if value.__class__ is Ambiguous:
                 self.ambiguous(event, value)
             else:
-                self.note("yaml-key", f"the key `{name}` is not a string", event, hint=f'write `"{name}"`')
+                self.note(
+                    "yaml-key", f"the key {show(name)} is not a string", event, hint=f'write `"{name}"`'
+                )
         elif name == "<<" and not event.style:
             self.note("yaml-merge-key", "`<<` is a merge key", event, hint="write the values out")
         if name in top.value:
             first = top.place.children[name].key
             line = span(first)[0] if first is not None else 1
-            self.note(
-                "yaml-duplicate-key", f"the key `{name}` is here twice; it is also in line {line}", event
-            )
+            message = f"the key {show(name)} is here twice; it is also in line {line}"
+            self.note("yaml-duplicate-key", message, event)
         top.key, top.name = event, name
 
     def add(self, value: Any, event: yaml.Event) -> Place:
@@ -219,21 +211,14 @@ class _Walk:
     def decorations(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.anchor is not None:
             hint = "remove it; definitions have no anchors"
-            self.note("yaml-anchor", f"`&{event.anchor}` is an anchor", event, hint=hint)
+            self.note("yaml-anchor", f"{show(f'&{event.anchor}')} is an anchor", event, hint=hint)
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self.note("yaml-tag", f"`{tag}` is a tag", event, hint="remove it; definitions have no tags")
+            self.note("yaml-tag", f"{show(tag)} is a tag", event, hint="remove it; definitions have no tags")
 
     def ambiguous(self, event: yaml.ScalarEvent, value: Ambiguous) -> None:
-        text, reading = value.text, value.reading
-        message = f"`{text}` has no quotes, and YAML may read it as {reading}"
-        hint = f'write `"{text}"`'
-        number = reading.removeprefix("the number ")
-        if reading == "nothing":
-            hint += ", or leave the key out"
-        elif number.lstrip("-").isdigit():
-            hint += f", or `{number}` where a number is meant"
-        self.note("yaml-ambiguous", message, event, hint=hint)
+        message = f"{show(value.text)} has no quotes, and YAML may read it as {value.reading}"
+        self.note("yaml-ambiguous", message, event, hint=value.hint)
 
     def unseen(self, event: yaml.ScalarEvent, text: str) -> None:
         match = UNSEEN.search(text)
@@ -255,17 +240,8 @@ class _Walk:
         self.result.problems.append(self.source.problem(code, message, line, column, hint=hint))
 
 
-def span(event: yaml.Event) -> tuple[int, int, int]:
-    """1-based line and column of an event, and its length: 1 where it has many lines, 0 without text."""
-    start, end = event.start_mark, event.end_mark
-    assert start is not None
-    assert end is not None
-    length = end.column - start.column if end.line == start.line else 1
-    return start.line + 1, start.column + 1, length
-
-
 def _syntax_message(error: yaml.YAMLError) -> str:
     problem = getattr(error, "problem", None) or "it cannot be read"
     context = getattr(error, "context", None)
     text = f"{context}, {problem}" if context else str(problem)
-    return "this is not YAML: " + " ".join(text.split()).rstrip(".")
+    return "this is not YAML: " + bare(" ".join(text.split()), 200).rstrip(".")

@@ -28,16 +28,21 @@ def show_path(path: Path) -> str:
     """``python.packages[0]``."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        text += f"[{part}]" if isinstance(part, int) else f".{bare(part)}" if text else bare(part)
     return text
 
 
 def show(text: str, most: int = 60) -> str:
-    """A literal for a message: on one line, in backticks, not endless."""
+    """A literal for a message, in backticks."""
+    return f"`{bare(text, most)}`" if text else '`""`'
+
+
+def bare(text: str, most: int = 60) -> str:
+    """A file's text made fit for a message: printable, on one line, without passwords, not endless."""
     line = masked(text[: most + 1000])
     if not line.isprintable():
         line = line[: most + 1].encode("unicode_escape").decode()
-    return f"`{line[:most]}…`" if len(line) > most else f"`{line}`"
+    return line[:most] + "…" if len(line) > most else line
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:

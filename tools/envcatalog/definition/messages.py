@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from envcatalog.definition.finding import Finding, Path, listed, nearest, show, show_path
@@ -71,10 +71,21 @@ def _additional(error: ValidationError, path: Path) -> Iterator[Finding]:
             yield Finding("schema-later-key", message, (*path, key), "update envcatalog", True)
             continue
         near = nearest(key, allowed)
-        hint = f"did you mean `{near}`?" if near else f"{where} may have {listed(sorted(allowed))}"
+        home = _home(key, allowed) if not path else None
+        if near:
+            hint = f"did you mean `{near}`?"
+        elif home:
+            hint = f"`{key}` belongs into `{home}`"
+        else:
+            hint = f"{where} may have {listed(sorted(allowed))}"
         yield Finding(
             "schema-unknown-key", f"the key {show(key)} is not known here", (*path, key), hint, True
         )
+
+
+def _home(key: str, allowed: Mapping[str, Any]) -> str | None:
+    """The key of the file's top level in which this one is known."""
+    return next((home for home, inner in allowed.items() if key in inner.get("properties", ())), None)
 
 
 def _required(error: ValidationError, path: Path) -> Iterator[Finding]:
@@ -119,7 +130,7 @@ def _length(error: ValidationError, path: Path) -> Iterator[Finding]:
     where, at_key = _at(error, path)
     limit, subject = error.validator_value, _subject(error, path)
     if error.validator == "minLength":
-        message = f"{subject} is empty"
+        message = f"{subject} is {'too short' if error.instance else 'empty'}"
     else:
         message = f"{subject} has {len(error.instance)} characters, and may have {limit}"
     yield Finding("schema-length", message, where, "", at_key)

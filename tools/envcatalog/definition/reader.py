@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
-from envcatalog.definition.compose import MAX_PROBLEMS, Composition, Place, compose, span
+from envcatalog.definition.compose import MAX_PROBLEMS, Composition, compose
 from envcatalog.definition.convert import environment_from_value, settings_from_value
 from envcatalog.definition.fields import environment_findings, settings_findings
 from envcatalog.definition.finding import Finding, Path
 from envcatalog.definition.messages import schema_findings
+from envcatalog.definition.places import Place, find_place
 from envcatalog.definition.schema import SchemaName, quick_check
 from envcatalog.definition.source import Source, read_source
 from envcatalog.model.environment import Environment
@@ -171,7 +172,7 @@ def _in_order(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
 
 
 def _problem(source: Source, root: Place | None, finding: Finding) -> Problem:
-    line, column, length = _place(root, finding.path, finding.at_key)
+    line, column, length = find_place(root, finding.path, finding.at_key)
     return source.problem(
         finding.code,
         finding.message,
@@ -181,18 +182,3 @@ def _problem(source: Source, root: Place | None, finding: Finding) -> Problem:
         hint=finding.hint,
         severity=finding.severity,
     )
-
-
-def _place(root: Place | None, path: Path, at_key: bool) -> tuple[int, int, int]:
-    if root is None:
-        return 1, 1, 1
-    place = root
-    for part in path:
-        child = place.children.get(part)
-        if child is None:
-            at_key = True
-            break
-        place = child
-    if place.key is not None and (at_key or span(place.event)[2] == 0):
-        return span(place.key)
-    return span(place.event)

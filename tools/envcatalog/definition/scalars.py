@@ -47,6 +47,17 @@ class Ambiguous:
     text: str
     reading: str
 
+    @property
+    def hint(self) -> str:
+        """What to write instead."""
+        quoted = f'write `"{self.text}"`' if len(self.text) < 60 else "write it in double quotes"
+        number = self.reading.removeprefix("the number ")
+        if self.reading == "nothing":
+            return f"{quoted}, or leave the key out"
+        if number.lstrip("-").isdigit():
+            return f"{quoted}, or `{number}` where a number is meant"
+        return quoted
+
 
 def read_plain(text: str) -> Scalar | Ambiguous:
     """The value of an unquoted scalar."""
