@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import multiprocessing
+import os
 import shutil
 from pathlib import Path
 
@@ -203,6 +204,33 @@ def test_credentials_do_not_follow_a_redirect_to_another_host(index: Server) -> 
     finally:
         downloader.close()
     assert index.requests == [("HEAD", "/acme/files/x", "ann:s3cret"), ("HEAD", "/cdn/files/x", "")]
+
+
+def test_credentials_in_a_mirrors_url_are_used_and_not_shown(index: Server, cache: Path) -> None:
+    item = deb(b"a package")
+    put(index, f"private/{item.path}", b"a package")
+    index.logins["private"] = "ann:s3cret"
+    url = f"{index.url}/private".replace("//", "//ann:s3cret@")
+    mirror = DebianMirror(name="private", url=url, suites=("{suite}",))
+    assert store(cache, Settings(mirrors=(mirror,))).path(item).is_file()
+    wrong = dataclasses.replace(mirror, url=url.replace("s3cret", "0ther"))
+    with pytest.raises(UserError) as caught:
+        store(cache.parent / "other", Settings(mirrors=(wrong,))).path(item)
+    shown = f"{index.url}/private/{item.path}".replace("//", "//***@")
+    assert caught.value.message == f"`{shown}` cannot be read: HTTP status 401"
+
+
+def test_what_a_killed_process_left_is_swept_after_a_day(index: Server, cache: Path) -> None:
+    item = deb(b"a package")
+    put(index, f"m/{item.path}", b"a package")
+    folder = cache / "artefacts" / "sha256"
+    folder.mkdir(parents=True)
+    for name, time in ((".old.part", 1_000_000_000), (".new.part", None)):
+        (folder / name).write_bytes(b"half")
+        if time:
+            os.utime(folder / name, (time, time))
+    store(cache, mirrors(index, "m")).path(item)
+    assert stored(cache) == [".new.part", item.sha256]
 
 
 def test_a_redirect_never_leads_to_a_local_file(index: Server, tmp_path: Path) -> None:

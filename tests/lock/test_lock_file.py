@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from envcatalog.lock.file import dump_lock, load_lock, lock_digest
 from envcatalog.model.errors import Refusal
@@ -267,3 +269,47 @@ def test_a_lone_surrogate_is_refused() -> None:
     with pytest.raises(Refusal) as caught:
         load_lock(data, ORIGIN)
     assert caught.value.message.endswith("`\\ud800` is not a name")
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=20),
+    st.sampled_from(
+        ["..", "a/../b", "/etc/passwd", "http://example.com/", "sha256:", "\n", "\ud800", "%2e%2e"]
+    ),
+    st.lists(st.none(), max_size=3),
+    st.dictionaries(st.text(max_size=5), st.none(), max_size=3),
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place of a JSON document."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, item in inner for place in places(item, (*path, key)))]
+
+
+@given(st.data())
+def test_a_lock_with_anything_in_any_place_is_refused_or_is_safe(data: st.DataObject) -> None:
+    root = json.loads(dump_lock(LOCK))
+    place = data.draw(st.sampled_from(places(root)[1:]))
+    setting(data.draw(VALUES), *place)(root)
+    try:
+        lock = load_lock(json.dumps(root).encode(), ORIGIN)
+    except Refusal as error:
+        assert error.message.isprintable()
+        return
+    assert load_lock(dump_lock(lock), ORIGIN) == lock
+    for platform in lock.platforms:
+        for item in platform.debs:
+            assert not {"..", ""} & set(item.path.split("/"))
+        for wheel in platform.wheels:
+            assert "/" not in wheel.file and not wheel.file.startswith(".")
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_refused(data: bytes) -> None:
+    with pytest.raises(Refusal):
+        load_lock(data, ORIGIN)

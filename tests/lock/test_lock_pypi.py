@@ -39,6 +39,13 @@ def test_a_wheel_is_locked_with_file_size_and_sha256(only_index: Server, cache: 
     )
 
 
+def test_an_index_that_tells_no_hash_is_measured(only_index: Server, cache: Path) -> None:
+    path = only_index.add("lib", "1")
+    only_index.hashes = False
+    (wheel,) = lock_wheels(request("lib"), settings=NONE, cache=cache)
+    assert (wheel.size, wheel.sha256) == (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
 def test_dependencies_come_along_sorted(only_index: Server, cache: Path) -> None:
     only_index.add("top", "1", requires=["zebra", "ant>=2", "windows; sys_platform == 'win32'"])
     for version in ("1", "2", "3"):

@@ -61,6 +61,7 @@ class Server:
         logins: index to the ``user:password`` it asks for.
         redirects: path to where it redirects.
         truncated: paths whose answer breaks off half-way the first time.
+        hashes: whether pages tell the files' sha256.
     """
 
     root: Path
@@ -70,6 +71,7 @@ class Server:
     logins: dict[str, str] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
     truncated: set[str] = field(default_factory=set)
+    hashes: bool = True
 
     def index(self, name: str = "main") -> str:
         """The URL of one index."""
@@ -118,13 +120,14 @@ def running_index(root: Path) -> Iterator[Server]:
         http_server.server_close()
 
 
-def page(files: Path, project: str) -> bytes | None:
+def page(files: Path, project: str, *, hashes: bool = True) -> bytes | None:
     """The PEP 503 page of one project; None where there is no file of it."""
     found = [
         path for path in sorted(files.glob("*"))
         if path.name.partition("-")[0].replace("_", "-").lower() == project
     ]  # fmt: skip
-    links = [f'<a href="../../files/{path.name}#sha256={_sha256(path)}">{path.name}</a>' for path in found]
+    marks = {path: f"#sha256={_sha256(path)}" if hashes else "" for path in found}
+    links = [f'<a href="../../files/{path.name}{mark}">{path.name}</a>' for path, mark in marks.items()]
     return ("<!DOCTYPE html><html><body>" + "\n".join(links) + "</body></html>").encode() if links else None
 
 
@@ -164,7 +167,7 @@ def _handler(server: Server) -> type[http.server.BaseHTTPRequestHandler]:
         def _body(self) -> bytes | None:
             parts = self.path.strip("/").split("/")
             if len(parts) == 3 and parts[1] == "simple":
-                return page(server.root / parts[0] / "files", parts[2])
+                return page(server.root / parts[0] / "files", parts[2], hashes=server.hashes)
             path = server.root / Path(*parts)
             return path.read_bytes() if path.is_file() else None
 

@@ -6,12 +6,10 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from netrc import NetrcParseError, netrc
 from typing import IO, TYPE_CHECKING, TypeVar
 from urllib.parse import urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
-from envcatalog.lock.urls import Origin, local_path, origin_of, redacted, without_credentials
+from envcatalog.lock.urls import Origin, credentials_in, local_path, origin_of, redacted, without_credentials
 from envcatalog.model.errors import UserError
 
 if TYPE_CHECKING:
@@ -172,10 +170,13 @@ class Downloader:
     def _authorization(self, url: str) -> dict[str, str]:
         from urllib3 import make_headers
 
-        login = self._credentials.get(origin_of(url)) or _netrc_login(urlsplit(url).hostname or "")
+        known = {**self._credentials, **credentials_in([url])}
+        login = known.get(origin_of(url)) or _netrc_login(urlsplit(url).hostname or "")
         return make_headers(basic_auth=":".join(login)) if login else {}
 
     def _pool(self, url: str) -> PoolManager:
+        from urllib.request import getproxies, proxy_bypass
+
         from urllib3 import PoolManager, ProxyManager
 
         parts = urlsplit(url)
@@ -225,6 +226,8 @@ def _copy_verified(
 
 
 def _netrc_login(host: str) -> tuple[str, str] | None:
+    from netrc import NetrcParseError, netrc
+
     with suppress(OSError, NetrcParseError):
         found = netrc().authenticators(host)
         if found and found[2]:

@@ -5,8 +5,9 @@ Several processes may share the cache: a file appears under its digest in one st
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from threading import Lock
@@ -22,6 +23,11 @@ from envcatalog.model.seams import Bar, Progress
 from envcatalog.model.settings import DebianMirror, Settings
 
 PARALLEL = 4
+_DAY = 86400.0  # seconds
+
+
+class _StoppedError(Exception):
+    """Another download failed, so this one ends too."""
 
 
 class _Meter:
@@ -39,7 +45,7 @@ class _Meter:
     def advance(self, count: int) -> None:
         """More bytes are done (fewer, when an attempt begins anew)."""
         if self._stopped:
-            raise CancelledError
+            raise _StoppedError
         with self._lock:
             self._bar.advance(count)
 
@@ -75,6 +81,7 @@ class ArtefactStore:
         if not missing:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._sweep()
         places = self._places(missing)
         total = sum(artefact.size for artefact in missing)
         noun = "file" if len(missing) == 1 else "files"
@@ -85,6 +92,13 @@ class ArtefactStore:
         finally:
             downloader.close()
 
+    def _sweep(self) -> None:
+        """Remove what killed processes left; a running one touches its file more often than once a day."""
+        for path in self._folder.glob(".*.part"):
+            with suppress(OSError):
+                if path.stat().st_mtime < time.time() - _DAY:
+                    path.unlink()
+
     def _fetch_all(
         self,
         missing: Sequence[Artefact],
@@ -92,6 +106,8 @@ class ArtefactStore:
         downloader: Downloader,
         bar: _Meter,
     ) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         # the largest first: otherwise it may start last and everything waits for it
         order = sorted(missing, key=lambda artefact: -artefact.size)
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="fetch") as pool:

@@ -13,7 +13,6 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from configparser import Error, RawConfigParser
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,6 +94,8 @@ def _pip_files(environment: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _read_file(path: Path) -> dict[str, str]:
+    from configparser import Error, RawConfigParser
+
     parser = RawConfigParser()
     try:
         parser.read_string(path.read_text())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +38,8 @@ def read_pylock(text: str, folder: Path) -> tuple[Candidate, ...]:
     Raises:
         UserError: it is not as PEP 751 says, so uv is newer or older than we know.
     """
+    import tomllib
+
     try:
         packages = tomllib.loads(text).get("packages", [])
         return tuple(_candidate(package, folder) for package in packages)

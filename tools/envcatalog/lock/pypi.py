@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -199,6 +198,8 @@ def _complete(
     urls = [remote.url for _, remote in chosen if not (remote.size and remote.sha256)]
     learnt: Mapping[str, tuple[int, str]] = {}
     if urls:
+        from concurrent.futures import ThreadPoolExecutor
+
         logins = credentials_in([*(index.url for index in settings.indexes), *machine.credentials])
         downloader = Downloader(logins)
         try:

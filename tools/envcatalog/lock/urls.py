@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
-from urllib.request import url2pathname
 
 # Up to the last `@` before the path: a password may itself hold an `@` that nobody escaped.
 _USERINFO = re.compile(r"(?<=://)[^/\s`'\"]*@")
@@ -46,7 +45,7 @@ def local_path(url: str) -> Path | None:
     """The file or folder that a ``file:`` URL or a plain path means; None for any other URL."""
     parts = urlsplit(url)
     if parts.scheme == "file":
-        return Path(url2pathname(parts.path))
+        return Path(unquote(parts.path))
     if "://" not in url:
         return Path(url).expanduser()
     return None

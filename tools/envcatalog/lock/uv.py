@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -54,6 +53,8 @@ def run_uv(arguments: Sequence[str], folder: Path, *, time_limit: float = TIME_L
     Raises:
         UserError: uv is missing, or took longer than `time_limit` seconds.
     """
+    import subprocess
+
     command = [uv_binary(), *arguments, "--color=never", "--no-progress", "--no-python-downloads"]
     try:
         done = subprocess.run(
