@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -47,6 +46,8 @@ def bare(text: str, most: int = 60) -> str:
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:
     """The allowed word that was most likely meant."""
+    import difflib
+
     found = difflib.get_close_matches(word[:100], list(allowed), n=1, cutoff=0.6)
     return found[0] if found else None
 

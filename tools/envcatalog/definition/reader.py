@@ -14,8 +14,7 @@ from typing import Any
 from envcatalog.definition.compose import MAX_PROBLEMS, Composition, compose
 from envcatalog.definition.convert import environment_from_value, settings_from_value
 from envcatalog.definition.fields import environment_findings, settings_findings
-from envcatalog.definition.finding import Finding, Path
-from envcatalog.definition.messages import schema_findings
+from envcatalog.definition.finding import Finding
 from envcatalog.definition.places import Place, find_place
 from envcatalog.definition.schema import SchemaName, quick_check
 from envcatalog.definition.source import Source, read_source
@@ -130,6 +129,8 @@ def _read(
     valid = quick_check(schema)(value)
     found: Iterator[Finding] = rules(value) if isinstance(value, dict) else iter(())
     if not valid:
+        from envcatalog.definition.messages import schema_findings
+
         found = chain(schema_findings(schema, value), found)
     return source, value, _in_order(_with_findings(source, composed, problems, found))
 
