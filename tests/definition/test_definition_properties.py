@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -215,3 +216,12 @@ def test_the_quick_requirement_reader_agrees_with_packaging(name: str, extras: s
         assert isinstance(mine, requirements.Refused)
         return
     assert mine == requirements._read_with_packaging(text)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.text(alphabet="ab ;&|<>'\"\\#$", max_size=12))
+def test_no_check_raises(check: str) -> None:
+    data = json.dumps({"name": "example", "base": {"debian": "bookworm"}, "checks": [check]}).encode()
+    reading = read_environment(data, "f", folder="example")
+    if reading.environment is not None:
+        assert shlex.split(reading.environment.checks[0])[0]

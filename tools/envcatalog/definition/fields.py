@@ -21,7 +21,7 @@ _OURS = {
     "VIRTUAL_ENV": "the environment sets it",
     "PYTHONHOME": "it would hide the environment's packages",
 }
-_SHELL_WORDS = frozenset(("&&", "||", "|", ";", "&", ">", ">>", "<", "<<", "2>", "2>&1"))
+_SHELL_SIGNS = ";&|<>"
 
 
 def environment_findings(value: dict[str, Any], folder: str) -> Iterator[Finding]:
@@ -138,10 +138,18 @@ def _checks(checks: Any) -> Iterator[Finding]:
             continue
         if not words or not words[0]:
             yield Finding("check-syntax", f"{show(check)} names no program", path)
-        shell = next((word for word in words if word in _SHELL_WORDS), None)
-        if shell is not None and words[0] not in ("sh", "bash"):
-            message = f"`{shell}` means nothing here, since checks are run without a shell"
+        sign = _shell_sign(check)
+        if sign is not None:
+            message = f"`{sign}` means nothing here, since checks are run without a shell"
             yield Finding("check-shell", message, path, 'write two checks, or `sh -c "..."`')
+
+
+def _shell_sign(command: str) -> str | None:
+    """The first sign that a shell would act on, outside of quotes."""
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=_SHELL_SIGNS)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    return next((word for word in lexer if word and not word.strip(_SHELL_SIGNS)), None)
 
 
 def settings_findings(value: dict[str, Any]) -> Iterator[Finding]:
