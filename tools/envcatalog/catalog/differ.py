@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from envcatalog.definition.canonical import definition_values
@@ -10,6 +10,7 @@ from envcatalog.model.change import Change, ChangeKind
 from envcatalog.model.environment import Environment
 from envcatalog.model.lock import Lock, LockedImage
 
+Order = Callable[[str, str], ChangeKind]
 PACKAGE_FIELDS = {("python", "packages"), ("apt",)}
 
 
@@ -30,7 +31,7 @@ def diff_sides(before: Side, after: Side) -> tuple[Change, ...]:
 
 
 def version_kind(before: str, after: str) -> ChangeKind:
-    """Up or down, by PEP 440 or Debian order; ``changed`` where the order is unknown."""
+    """Up or down, by PEP 440; ``changed`` where the order is unknown."""
     from packaging.version import InvalidVersion, Version
 
     try:
@@ -38,6 +39,15 @@ def version_kind(before: str, after: str) -> ChangeKind:
     except InvalidVersion:
         return "changed"
     return "upgraded" if new > old else "downgraded"
+
+
+def deb_version_kind(before: str, after: str) -> ChangeKind:
+    """The same by Debian's order; ``changed`` for lists of versions, one for each platform."""
+    from envcatalog.lock.debian.version import version_key
+
+    if ", " in before + after or version_key(before) == version_key(after):
+        return "changed"
+    return "upgraded" if version_key(after) > version_key(before) else "downgraded"
 
 
 def _settings(before: Side, after: Side) -> list[Change]:
@@ -83,18 +93,26 @@ def _base_digest(before: Side, after: Side) -> list[Change]:
 
 def _packages(kind: str, before: Side, after: Side) -> list[Change]:
     old, new = _versions(kind, before.lock), _versions(kind, after.lock)
-    direct = _asked(kind, before.environment) | _asked(kind, after.environment)
+    old_asked, new_asked = _asked(kind, before.environment), _asked(kind, after.environment)
+    order: Order = deb_version_kind if kind == "apt" else version_kind
     changes = []
-    for name in sorted(old.keys() | new.keys()):
-        was, now = old.get(name), new.get(name)
+    for name in sorted(old.keys() | new.keys() | old_asked.keys() | new_asked.keys()):
+        was, now, how_both = old.get(name), new.get(name), order
+        if was == now:
+            # What is asked for may have changed and the locks not: not locked yet, or the same version still fits.
+            was, now, how_both = old_asked.get(name), new_asked.get(name), _changed
         if was == now:
             continue
+        how: ChangeKind = "added" if was is None else "removed"
         if was is not None and now is not None:
-            how = version_kind(was, now)
-        else:
-            how = "added" if was is None else "removed"
-        changes.append(Change(path=f"{kind}.{name}", kind=how, before=was, after=now, direct=name in direct))
+            how = how_both(was, now)
+        direct = name in old_asked or name in new_asked
+        changes.append(Change(path=f"{kind}.{name}", kind=how, before=was, after=now, direct=direct))
     return changes
+
+
+def _changed(_before: str, _after: str) -> ChangeKind:
+    return "changed"
 
 
 def _versions(kind: str, lock: Lock | None) -> dict[str, str]:
@@ -105,13 +123,16 @@ def _versions(kind: str, lock: Lock | None) -> dict[str, str]:
     return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
 
 
-def _asked(kind: str, environment: Environment | None) -> set[str]:
+def _asked(kind: str, environment: Environment | None) -> dict[str, str]:
+    """Package name to what the definition asks of it."""
     if environment is None:
-        return set()
+        return {}
     if kind == "apt":
-        return set(environment.apt)
+        return {name: name for name in environment.apt}
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    packages = environment.python.packages if environment.python else ()
-    return {canonicalize_name(Requirement(item).name) for item in packages}
+    asked: dict[str, list[str]] = {}
+    for text in environment.python.packages if environment.python else ():
+        asked.setdefault(canonicalize_name(Requirement(text).name), []).append(text)
+    return {name: ", ".join(sorted(texts)) for name, texts in asked.items()}
