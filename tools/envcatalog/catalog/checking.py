@@ -85,12 +85,11 @@ class CheckFailed(Refusal):
 
 
 def how_checked(reports: Sequence[CheckReport]) -> str:
-    """One word for the version's trailer: the weakest way that any platform was checked."""
+    """For the version's trailer: one word, or one for each platform where they differ."""
     ways = {report.how for report in reports}
-    for how in ("not-run", "namespace", "engine"):
-        if how in ways:
-            return how
-    return "none"
+    if len(ways) == 1:
+        return ways.pop()
+    return ", ".join(f"{report.platform}={report.how}" for report in reports)
 
 
 def layer_file(workshop: Workshop, layer: Layer, repository: Repository | None) -> Path:

@@ -126,7 +126,11 @@ class _Run:
         self.catalog.progress.step(f"building {name}: {action.reason}")
         image = self.catalog.workshop.build(plan, self._known(name, plan))
         reports = check_image(self.catalog.workshop, environment, image, repository, self.checks)
-        push_image(self.registry, repository, image, progress=self.catalog.progress)
+        report = push_image(self.registry, repository, image, progress=self.catalog.progress)
+        self.catalog.progress.step(
+            f"pushed {name}: {report.uploaded} blobs uploaded ({report.bytes_uploaded / 1e6:.1f} MB), "
+            f"{report.mounted + report.present} there already"
+        )
         return image, how_checked(reports)
 
     def _known(self, name: str, plan: ImagePlan) -> dict[str, Layer]:

@@ -44,7 +44,7 @@ class VersionFacts:
     Attributes:
         commit: full id of the commit to tag.
         plan, image, lock: digests in the OCI spelling; `image` empty for a version without one.
-        checks: ``engine``, ``namespace``, ``none`` or ``not-run``.
+        checks: as `model.version.Version.checks`.
         message: the user's own words, may be empty.
     """
 

@@ -15,7 +15,8 @@ from envcatalog.model.digest import DIGEST
 from envcatalog.model.names import is_name
 from envcatalog.model.version import Version
 
-CHECKS = ("engine", "namespace", "none", "not-run")
+_HOW = "(engine|namespace|none|not-run)"
+CHECKS = re.compile(rf"(?:{_HOW}|(?:linux/[a-z0-9]+={_HOW})(?:, linux/[a-z0-9]+={_HOW})*)\Z")
 TAG_LIMIT = 64 * 1024
 TRAILERS = ("Plan", "Image", "Lock", "Checks")
 
@@ -147,7 +148,7 @@ def _parse_trailers(paragraph: str) -> dict[str, str]:
 
 def _trailer_problem(trailers: Mapping[str, str]) -> str:
     for key, value in trailers.items():
-        good = value in CHECKS if key == "Checks" else DIGEST.match(value) is not None
+        good = CHECKS.match(value) is not None if key == "Checks" else DIGEST.match(value) is not None
         if key in TRAILERS and not good:
             return f"has a malformed trailer `{key}`"
     return ""

@@ -115,7 +115,7 @@ class Silent:
     def step(self, text: str) -> None:
         """Nothing."""
 
-    def bar(self, title: str, total: int | None) -> AbstractContextManager[Bar]:
+    def bar(self, title: str, total: int | None) -> AbstractContextManager[Bar]:  # noqa: ARG002
         """Nothing."""
         from contextlib import nullcontext
 

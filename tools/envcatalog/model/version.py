@@ -15,7 +15,8 @@ class Version:
         author: ``Name <email>`` of the tagger.
         message: the tag's subject.
         plan, image, lock: the trailers, digests in the OCI spelling; empty where a trailer is missing.
-        checks: how the checks were run: ``engine``, ``namespace``, ``none`` (nothing to run) or ``not-run``.
+        checks: how the checks were run: ``engine``, ``namespace``, ``none`` (nothing to run) or ``not-run``; where
+            platforms differ, ``linux/amd64=engine, linux/arm64=not-run``.
         tag: object id of the tag object.
     """
 
