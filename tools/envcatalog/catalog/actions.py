@@ -79,15 +79,8 @@ def _action(
         number = max((item.number for item in versions), default=0) + 1
         reason = _why(content, name, versions, at)
         return _checked(content, name, plan, versions, number, reason)
-    if registry is None:
-        return Action(
-            environment=name,
-            action="skip",
-            reason=f"is version {existing.number}",
-            plan=plan.digest,
-            version=existing.number,
-        )
-    return _compared(content, name, plan, existing, versions, registry.repository(name))
+    repository = registry.repository(name) if registry else None
+    return _compared(content, name, plan, existing, versions, repository)
 
 
 def _checked(
@@ -100,7 +93,7 @@ def _checked(
                 environment=name,
                 action="refuse",
                 plan=plan.digest,
-                reason=f"alias {alias} names version {target}, which does not exist",
+                reason=f"alias `{alias}` names version {target}, which does not exist",
                 hint=f"the next version is {number}",
             )
     return Action(environment=name, action="build", reason=reason, plan=plan.digest, version=number)
@@ -112,7 +105,7 @@ def _compared(
     plan: ImagePlan,
     existing: Version,
     versions: Sequence[Version],
-    repository: Repository,
+    repository: Repository | None,
 ) -> Action:
     def action(kind: ActionKind, reason: str, hint: str = "") -> Action:
         return Action(
@@ -124,6 +117,13 @@ def _compared(
             hint=hint,
         )
 
+    aliases = content.environment(name).aliases
+    try:
+        wanted_tags(aliases, versions)
+    except Refusal as error:
+        return action("refuse", error.message, error.hint)
+    if repository is None:
+        return action("skip", f"is version {existing.number}")
     tagged = repository.head(str(existing.number))
     if tagged is not None and tagged != existing.image:
         return action(
@@ -135,10 +135,7 @@ def _compared(
         if repository.head(existing.image) is None:
             return action("build", "image missing")
         return action("retag", f"tag {existing.number} missing")
-    try:
-        moving = moving_tags(repository, content.environment(name).aliases, versions)
-    except Refusal as error:
-        return action("refuse", error.message, error.hint)
+    moving = moving_tags(repository, aliases, versions)
     if moving:
         return action(
             "retag", ", ".join(f"{tag} -> {version.number}" for tag, version in sorted(moving.items()))

@@ -16,8 +16,9 @@ from envcatalog.catalog.actions import moving_tags, plan_actions
 from envcatalog.catalog.checking import check_image, how_checked
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.facts import version_facts
+from envcatalog.catalog.places import SETTINGS_PATH
 from envcatalog.catalog.workshop import known_layers
-from envcatalog.git.changes import changed_names
+from envcatalog.git.changes import changed_paths
 from envcatalog.git.claim import VersionFacts, claim_next
 from envcatalog.git.remote import default_remote, source_url, sync_versions
 from envcatalog.git.versions import latest, versions
@@ -68,11 +69,14 @@ def publish_names(
 
 
 def _refuse_uncommitted(catalog: Catalog, names: Sequence[str]) -> None:
-    changed = sorted(changed_names(catalog.repository) & set(names))
+    paths = changed_paths(catalog.repository, "catalog")
+    changed = sorted({path.split("/")[1] for path in paths if path.count("/") > 1} & set(names))
+    if SETTINGS_PATH in paths:
+        changed.insert(0, SETTINGS_PATH)
     if changed:
         listed = ", ".join(f"`{name}`" for name in changed[:5]) + (" ..." if len(changed) > 5 else "")
         raise Refusal(
-            f"{listed} has uncommitted changes, and a version is a commit",
+            f"{listed} {'has' if len(changed) == 1 else 'have'} uncommitted changes, and a version is a commit",
             "run `git add catalog` and `git commit`, then publish",
         )
 
