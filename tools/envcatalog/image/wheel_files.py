@@ -157,6 +157,8 @@ class WheelArchive:
             safe_parts(info.filename)
         except Refusal as refusal:
             raise Refusal(f"`{self.file}`: {refusal.message}") from None
+        if info.header_offset < 0:
+            raise Refusal(f"`{self.file}` is no zip file, or a damaged one")
         mode = info.external_attr >> 16
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
             raise Refusal(f"`{shown(info.filename)}` in `{self.file}` is not a regular file")

@@ -1,10 +1,9 @@
-"""What a wheel says of itself: the WHEEL and METADATA fields, RECORD's hashes, the scripts it wants."""
+"""What a wheel says of itself: its format, RECORD's hashes, the scripts it wants."""
 
 from __future__ import annotations
 
 import configparser
 import re
-from dataclasses import dataclass
 
 from envcatalog.image.paths import shown
 from envcatalog.image.wheel_files import WheelArchive
@@ -17,26 +16,16 @@ _REFERENCE = re.compile(r"(?P<module>[\w.]+)\s*:\s*(?P<attribute>[\w.]+)\s*(?:\[
 _SCRIPT = re.compile(r"[^/\\\x00-\x1f\x7f]{1,255}\Z")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metadata:
-    """Attributes: name: the distribution's name, as its METADATA spells it."""
-
-    name: str
-
-
-def metadata(archive: WheelArchive) -> Metadata:
-    """Check the version of the format and read the name.
+def check_format(archive: WheelArchive) -> None:
+    """Check the version of the wheel format.
 
     Raises:
-        Refusal: WHEEL or METADATA is missing, or the wheel's format is not 1.x.
+        Refusal: WHEEL or METADATA is missing, or the format is not 1.x.
     """
     version = _field(archive, "WHEEL", "Wheel-Version")
     if not version.startswith("1."):
         raise Refusal(f"`{archive.file}` has the format `{shown(version)}`, and only 1.x is known")
-    name = _field(archive, "METADATA", "Name")
-    if not re.fullmatch(r"[A-Za-z0-9._-]+", name) or name in (".", ".."):
-        raise Refusal(f"`{archive.file}` says that its name is `{shown(name)}`")
-    return Metadata(name=name)
+    _field(archive, "METADATA", "Name")
 
 
 def record_hashes(archive: WheelArchive) -> dict[str, str]:

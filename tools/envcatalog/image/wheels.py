@@ -24,7 +24,7 @@ from envcatalog.image.skeleton import BIN, PREFIX, own_paths, site_packages
 from envcatalog.image.tar import Source, TarWriter
 from envcatalog.image.tree import Bytes, Content, File, Spool, Tree, pieces
 from envcatalog.image.wheel_files import Member, WheelArchive
-from envcatalog.image.wheel_metadata import entry_points, metadata, record_hashes
+from envcatalog.image.wheel_metadata import check_format, entry_points, record_hashes
 from envcatalog.model.errors import Refusal
 from envcatalog.model.lock import Wheel
 from envcatalog.model.plan import LayerPlan, PythonTarget
@@ -93,7 +93,7 @@ def claimed(wheel: Wheel, artefacts: Artefacts, target: PythonTarget) -> tuple[s
 def _installed(wheel: Wheel, artefacts: Artefacts, target: PythonTarget) -> tuple[str, tuple[Installed, ...]]:
     """The name of the ``.dist-info`` folder, and all files but RECORD and the byte code."""
     archive = WheelArchive(artefacts.path(wheel), wheel)
-    fields = metadata(archive)
+    check_format(archive)
     hashes = record_hashes(archive)
     scripts = entry_points(archive)
     files = []
@@ -103,7 +103,7 @@ def _installed(wheel: Wheel, artefacts: Artefacts, target: PythonTarget) -> tupl
             continue
         if member.name in (f"{archive.info}/RECORD", f"{archive.info}/INSTALLER"):
             continue
-        item = _place(archive, member, target, name=fields.name, recorded=hashes.get(member.name, ""))
+        item = _place(archive, member, target, name=wheel.name, recorded=hashes.get(member.name, ""))
         if item.path.removeprefix(BIN + "/") not in scripts:
             files.append(item)
     files += [_launcher(script, *call) for script, call in scripts.items()]
