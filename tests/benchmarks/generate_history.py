@@ -1,9 +1,11 @@
-"""Make a large catalog repository in seconds: many environments, commits and version tags, by `git fast-import`.
+"""Make a large catalog repository in about a minute: many environments, commits and version tags.
 
     python tests/benchmarks/generate_history.py FOLDER [--environments N] [--commits N] [--tags N]
 
-The content is deterministic. Each commit after the first edits one environment; tags are annotated versions with
-trailers, spread evenly, so that environment `i` has versions 1, 2, 3 ... The work tree holds the last commit.
+The content is deterministic. The first commit adds all environments, each further one edits the definition and the
+lock of one. Locks are real: of ordinary size, and they belong to their definitions. One environment in ten inherits
+from another. Tags are annotated versions with trailers, spread evenly, so that environment `i` has versions 1, 2, 3 ...
+The work tree holds the last commit.
 """
 
 from __future__ import annotations
@@ -11,11 +13,24 @@ from __future__ import annotations
 import argparse
 import hashlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
+from pack_writer import Copy, PackWriter, delta_of
+
+from envcatalog.definition.canonical import definition_digest
+from envcatalog.image.plan import plan_image
+from envcatalog.lock.file import load_lock, lock_digest
+from envcatalog.model.environment import EnvironmentBase, ImageBase, Python
+from envcatalog.model.environment import Environment as Asked
+
 START = 1_600_000_000
+STEP = 600  # seconds from one commit to the next
 PERSON = "Bench Mark <bench@example.com>"
+WHEELS = 15
+FAMILY = 10  # the first of ten is the base of the last, and is never edited, so that no lock becomes stale
+IMAGE = "registry.example.com/python:3.11"
+SETTINGS = b"aliases: [staging, prod]\n"
 
 
 def name_of(number: int) -> str:
@@ -28,52 +43,181 @@ def digest(*parts: object) -> str:
     return "sha256:" + hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def definition(number: int, edit: int) -> bytes:
-    """A definition of ordinary size."""
-    packages = [f"package-{(number * 7 + step) % 997}>={edit % 9}.{step}" for step in range(8)]
-    lines = [
-        f"name: {name_of(number)}",
-        f"description: Environment {number}, edit {edit}",
-        "base: {debian: bookworm}",
-    ]
-    lines += ["python:", '  version: "3.11"', "  packages:", *(f'    - "{package}"' for package in packages)]
-    return "\n".join(lines).encode() + b"\n"
+class Environment:
+    """One environment as it is at some commit: the definition, and the lock in pieces of which an edit moves two."""
+
+    def __init__(self, number: int, plan: str | None) -> None:
+        self.number = number
+        self.edit = 0
+        self.plan = plan
+        numbers = sorted({(number * 7 + step * 61) % 997 for step in range(WHEELS)})
+        self.names = sorted([f"package-{one}" for one in numbers] + ["urllib3"] * (number % 2))
+        self.releases = [number % 7] * len(self.names)
+        self.pieces = [self._head(), *map(self._wheel, range(len(self.names))), _TAIL]
+
+    def change(self, edit: int) -> list[Copy | bytes]:
+        """Make the edit; the new lock as pieces of the one before and new ones."""
+        self.edit = edit
+        moved = edit % len(self.names)
+        self.releases[moved] += 1
+        parts: list[Copy | bytes] = []
+        offset = 0
+        for place, piece in enumerate(self.pieces):
+            if place == 0 or place == moved + 1:
+                self.pieces[place] = self._head() if place == 0 else self._wheel(moved)
+                parts.append(self.pieces[place])
+            else:
+                parts.append((offset, len(piece)))
+            offset += len(piece)
+        return parts
+
+    @property
+    def asked(self) -> Asked:
+        """The definition as the reader would give it."""
+        parent = self.number // FAMILY * FAMILY
+        is_child = self.plan is not None
+        return Asked(
+            name=name_of(self.number),
+            base=EnvironmentBase(environment=name_of(parent)) if is_child else ImageBase(image=IMAGE),
+            python=Python(version="3.11", packages=self._packages()),
+        )
+
+    def definition(self) -> bytes:
+        """A definition of ordinary size."""
+        name = name_of(self.number)
+        parent = f"environment: {name_of(self.number // FAMILY * FAMILY)}"
+        base = f'image: "{IMAGE}"' if self.plan is None else parent
+        lines = [f"name: {name}", f"description: Environment {self.number}, edit {self.edit}"]
+        lines += [
+            'owners: ["@acme/ml-platform"]',
+            f"aliases: {{prod: 1, staging: {1 + self.number % 5}}}",
+            "",
+        ]
+        lines += [f"base: {{{base}}}", "python:", '  version: "3.11"', "  packages:"]
+        lines += [f'    - "{package}"' for package in self._packages()]
+        return "\n".join(lines).encode() + b"\n"
+
+    def lock(self) -> bytes:
+        """A lock of about 4 KB, whose digests do not compress."""
+        return b"".join(self.pieces)
+
+    def _packages(self) -> tuple[str, ...]:
+        return tuple(f"{name}>={self.edit % 9}.{place}" for place, name in enumerate(self.names[:8]))
+
+    def _head(self) -> bytes:
+        base, bytecode = "null", "null"
+        if self.plan is not None:
+            parent = name_of(self.number // FAMILY * FAMILY)
+            base = f'{{\n  "environment": "{parent}",\n  "plan": "{self.plan}"\n }}'
+        else:
+            manifests = f'{{\n   "linux/amd64": "{digest("manifest")}"\n  }}'
+            base = (
+                f'{{\n  "digest": "{digest("base")}",\n  "image": "{IMAGE}",\n  "manifests": {manifests}\n }}'
+            )
+            bytecode = '{\n  "interpreters": {},\n  "python": "3.11.9"\n }'
+        return (
+            f'{{\n "base": {base},\n "bytecode": {bytecode},\n "definition": "{definition_digest(self.asked)}",\n'
+            ' "format": 1,\n "inputs": {},\n "platforms": {\n  "linux/amd64": {\n   "debs": [],\n   "wheels": [\n'
+        ).encode()
+
+    def _wheel(self, place: int) -> bytes:
+        name, release = self.names[place], self.releases[place]
+        version = f"{1 + release // 10}.{release % 10}.{self.number % 5}"
+        sha256 = hashlib.sha256(f"{name} {version}".encode()).hexdigest()
+        file = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
+        comma = "" if place == len(self.names) - 1 else ","
+        fields = [
+            ("file", f'"{file}"'),
+            ("index", '"default"'),
+            ("name", f'"{name}"'),
+            ("sha256", f'"{sha256}"'),
+            ("size", str(10_000 + int(sha256[:6], 16))),
+            ("version", f'"{version}"'),
+        ]
+        inside = ",\n".join(f'     "{key}": {value}' for key, value in fields)
+        return f"    {{\n{inside}\n    }}{comma}\n".encode()
 
 
-def lock(number: int, edit: int) -> bytes:
-    """A lock of about 4 KB, whose digests do not compress."""
-    rows = (f' {{"name": "package-{step}", "sha256": "{digest(number, edit, step)}"}}' for step in range(40))
-    return b'{"wheels": [\n' + ",\n".join(rows).encode() + b"\n]}\n"
+_TAIL = b"   ]\n  }\n }\n}\n"
 
 
-def stream(environments: int, commits: int, tags: int) -> Iterator[bytes]:
-    """The input of `git fast-import`."""
-    yield from _commit(1, "Add all environments", range(environments), 0)
-    for count in range(2, commits + 1):
-        number = (count * 7919) % environments
-        yield from _commit(count, f"Edit {name_of(number)}", [number], count)
-    for count in range(tags):
-        number, version = count % environments, count // environments + 1
-        mark = max(1, commits * (count + 1) // tags)
+class History:
+    """Writes commits one after the other."""
+
+    def __init__(self, pack: PackWriter, environments: int) -> None:
+        self._pack = pack
+        self._environments: list[Environment] = []
+        self._trees: list[bytes] = []  # id of `catalog/` at each commit; a handful of bytes each
+        self._edited: list[int] = []
+        self.commits: list[bytes] = []
+        self._locks: list[tuple[bytes, int]] = []
+        settings = pack.add("blob", SETTINGS)
+        self._tree = bytearray(b"100644 catalog.yaml\0" + settings)
+        self._start, self._width = len(self._tree), len(f"40000 {name_of(0)}\0") + 20
+        plan = None
+        for number in range(environments):
+            child = number % FAMILY == FAMILY - 1
+            one = Environment(number, plan if child else None)
+            if number % FAMILY == 0:
+                plan = _plan(one)
+            data = one.lock()
+            lock = pack.add("blob", data)
+            self._environments.append(one)
+            self._locks.append((lock, len(data)))
+            self._tree += f"40000 {name_of(number)}\0".encode() + self._folder(one, lock)
+        self._commit("Add all environments", pack.add("tree", self._tree))
+
+    def edit(self) -> None:
+        """One more commit, which edits one environment that is nobody's base."""
+        count = len(self.commits)
+        number = (count * 7919) % len(self._environments)
+        number += 1 if number % FAMILY == 0 else 0
+        one = self._environments[number]
+        parts = one.change(count)
+        before, size = self._locks[number]
+        data = one.lock()
+        lock = self._pack.add_delta("blob", data, before, size, delta_of(parts))
+        self._locks[number] = (lock, len(data))
+        start = self._start + number * self._width
+        self._tree[start + self._width - 20 : start + self._width] = self._folder(one, lock)
+        self._edited.append(number)
+        self._commit(f"Edit {name_of(number)}", self._add_tree(count))
+
+    def tag(self, name: str, version: int, count: int, commit: int) -> tuple[str, str, str]:
+        """An annotated version of a commit; its name, id, and the commit's id."""
         trailers = (
             f"Plan: {digest('plan', count)}\nImage: {digest('image', count)}\nLock: {digest('lock', count)}\n"
         )
-        message = f"{name_of(number)}@{version}\n\n{trailers}Checks: none\n".encode()
-        tagger = f"tagger {PERSON} {START + mark} +0000\n"
-        yield f"tag {name_of(number)}@{version}\nfrom :{mark}\n{tagger}".encode() + _data(message)
+        target = self.commits[commit].hex()
+        head = f"object {target}\ntype commit\ntag {name}@{version}\ntagger {PERSON} {_time(commit) + 60} +0000\n"
+        text = f"{head}\n{name}@{version}\n\n{trailers}Checks: none\n"
+        return f"{name}@{version}", self._pack.add("tag", text.encode()).hex(), target
 
+    def _folder(self, one: Environment, lock: bytes) -> bytes:
+        definition = self._pack.add("blob", one.definition())
+        return self._pack.add(
+            "tree", b"100644 environment.yaml\0" + definition + b"100644 lock.json\0" + lock
+        )
 
-def _commit(mark: int, message: str, numbers: range | list[int], edit: int) -> Iterator[bytes]:
-    head = f"commit refs/heads/main\nmark :{mark}\ncommitter {PERSON} {START + mark} +0000\n"
-    yield head.encode() + _data(message.encode())
-    for number in numbers:
-        folder = f"catalog/{name_of(number)}"
-        yield f"M 100644 inline {folder}/environment.yaml\n".encode() + _data(definition(number, edit))
-        yield f"M 100644 inline {folder}/lock.json\n".encode() + _data(lock(number, edit))
+    def _add_tree(self, count: int) -> bytes:
+        """`catalog/` as a delta to the tree of a commit before: as short as it can be, 17 at most on end."""
+        base = count & (count - 1)
+        parts: list[Copy | bytes] = []
+        end = 0
+        for number in sorted(set(self._edited[base:count])):
+            start = self._start + (number + 1) * self._width - 20
+            parts += [(end, start - end), bytes(self._tree[start : start + 20])]
+            end = start + 20
+        parts.append((end, len(self._tree) - end))
+        return self._pack.add_delta("tree", self._tree, self._trees[base], len(self._tree), delta_of(parts))
 
-
-def _data(content: bytes) -> bytes:
-    return b"data %d\n%s\n" % (len(content), content)
+    def _commit(self, message: str, tree: bytes) -> None:
+        self._trees.append(tree)
+        root = self._pack.add("tree", b"40000 catalog\0" + tree)
+        parent = f"parent {self.commits[-1].hex()}\n" if self.commits else ""
+        when = f"{PERSON} {_time(len(self.commits))} +0000"
+        text = f"tree {root.hex()}\n{parent}author {when}\ncommitter {when}\n\n{message}\n"
+        self.commits.append(self._pack.add("commit", text.encode()))
 
 
 def generate(folder: Path, *, environments: int, commits: int, tags: int, checkout: bool = True) -> None:
@@ -81,16 +225,38 @@ def generate(folder: Path, *, environments: int, commits: int, tags: int, checko
     git = ["git", "-C", str(folder)]
     folder.mkdir(parents=True)
     subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
-    with subprocess.Popen([*git, "fast-import", "--quiet"], stdin=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        for part in stream(environments, commits, tags):
-            process.stdin.write(part)
-        process.stdin.close()
-        if process.wait() != 0:
-            raise SystemExit("git fast-import failed")
-    subprocess.run([*git, "pack-refs", "--all"], check=True)
+    with PackWriter(folder / ".git/objects/pack") as pack:
+        history = History(pack, environments)
+        for _ in range(1, commits):
+            history.edit()
+        made = [
+            history.tag(
+                name_of(count % environments),
+                count // environments + 1,
+                count,
+                max(0, commits * (count + 1) // tags - 1),
+            )
+            for count in range(tags)
+        ]
+        pack.finish()
+    _write_references(folder, history.commits[-1].hex(), made)
     if checkout:
         subprocess.run([*git, "reset", "-q", "--hard"], check=True)
+
+
+def _write_references(folder: Path, head: str, tags: Sequence[tuple[str, str, str]]) -> None:
+    lines = ["# pack-refs with: peeled fully-peeled sorted ", f"{head} refs/heads/main"]
+    lines += [f"{tag} refs/tags/{name}\n^{commit}" for name, tag, commit in sorted(tags)]
+    (folder / ".git/packed-refs").write_text("\n".join(lines) + "\n")
+
+
+def _plan(one: Environment) -> str:
+    lock = load_lock(one.lock(), "lock.json")
+    return plan_image(one.asked, lock, lock_digest=lock_digest(lock), parent=None, budget=40).digest
+
+
+def _time(commit: int) -> int:
+    return START + commit * STEP
 
 
 def main() -> None:
