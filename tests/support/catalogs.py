@@ -246,7 +246,8 @@ def tar_layer(files: Mapping[str, bytes]) -> tuple[bytes, str]:
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in sorted(files.items()):
             entry = tarfile.TarInfo(name)
-            entry.size, entry.mode, entry.mtime = len(data), 0o755 if "bin/" in name else 0o644, 315532800
+            entry.size, entry.mtime = len(data), 315532800
+            entry.mode = 0o644 if name.startswith("etc/") else 0o755
             archive.addfile(entry, io.BytesIO(data))
     plain = raw.getvalue()
     return gzip.compress(plain, 0, mtime=0), sha256(plain)

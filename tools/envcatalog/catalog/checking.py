@@ -49,6 +49,7 @@ def check_image(
             for item in image.platforms
         )
     from envcatalog.run.checks import run_checks
+    from envcatalog.run.host import host_platform
 
     reports = []
     for platform in image.platforms:
@@ -64,6 +65,11 @@ def check_image(
         if not report.ok:
             raise CheckFailed(environment.name, report)
         if report.how == "not-run":
+            if where != "auto" and platform.platform == host_platform():
+                raise UserError(
+                    f"the checks of `{environment.name}` cannot run as chosen: {report.note}",
+                    "leave `--checks` out to run them wherever it is possible",
+                )
             workshop.progress.step(f"{environment.name} {platform.platform}: checks not run: {report.note}")
         reports.append(report)
     return tuple(reports)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from envcatalog.catalog.content import Content
 from envcatalog.model.errors import UserError
-from envcatalog.model.image import BaseImage, BuiltImage, Layer
+from envcatalog.model.image import KEY_LAYER, BaseImage, BuiltImage, Layer
 from envcatalog.model.plan import BaseManifest, ImagePlan
 from envcatalog.model.seams import Progress, Repository
 from envcatalog.model.settings import Settings
@@ -59,9 +61,19 @@ class Workshop:
         """A base image's manifest and configuration; its layers stay where they are."""
         return self.images.image(base)
 
-    def build(self, plan: ImagePlan, known: dict[str, Layer]) -> BuiltImage:
-        """The image. A layer that is in the local cache and known, too, need not be asked for when it is pushed."""
-        image = self.builder.build(plan, known=known, bases=self.base)
+    def build(self, content: Content, plan: ImagePlan, known: dict[str, Layer]) -> BuiltImage:
+        """The image. A layer that is in the local cache and known, too, need not be asked for when it is pushed.
+
+        Raises:
+            Gone: a locked file is served nowhere any longer; the hint names the environment whose lock has it.
+            Refusal: an artefact is malformed, or two packages hold different files at one path.
+        """
+        from envcatalog.lock.fetch import Gone
+
+        try:
+            image = self.builder.build(plan, known=known, bases=self.base)
+        except Gone as error:
+            raise Gone(error.artefact, content.owner(plan.environment, error.artefact)) from error
         return replace(
             image,
             platforms=tuple(replace(item, layers=_hinted(item.layers, known)) for item in image.platforms),
@@ -74,7 +86,10 @@ class Workshop:
 
 
 def known_layers(repository: Repository, digest: str, plan: ImagePlan) -> dict[str, Layer]:
-    """Layers by key of an image that the registry holds, for the plan's platforms; nothing but JSON is fetched."""
+    """Layers by key of an image that the registry holds, for the plan's platforms; nothing but JSON is fetched.
+
+    Layers of a base image have no key and go by their digest: they are not reused, but need no upload either.
+    """
     from envcatalog.image.reuse import layers_of
 
     index = repository.manifest(digest)
@@ -89,14 +104,22 @@ def known_layers(repository: Repository, digest: str, plan: ImagePlan) -> dict[s
         manifest = repository.manifest(str(entry.get("digest")))
         if manifest is None:
             continue
-        config = json.loads(manifest.data).get("config", {}).get("digest")
+        document = json.loads(manifest.data)
+        config = document.get("config", {}).get("digest")
+        layers |= {layer.digest: layer for layer in _base_layers(document, repository.name)}
         layers |= layers_of(manifest.data, repository.blob(config), repository.name)
     return layers
 
 
+def _base_layers(manifest: dict[str, Any], repository: str) -> Iterator[Layer]:
+    for entry in manifest.get("layers") or ():
+        if isinstance(entry, dict) and KEY_LAYER not in (entry.get("annotations") or {}):
+            yield Layer(key="", digest=str(entry.get("digest")), size=0, diff_id="", repository=repository)
+
+
 def _hinted(layers: tuple[Layer, ...], known: dict[str, Layer]) -> tuple[Layer, ...]:
     def hint(layer: Layer) -> Layer:
-        found = known.get(layer.key)
+        found = known.get(layer.key or layer.digest)
         same = found is not None and found.digest == layer.digest
         return replace(layer, repository=found.repository) if found and same else layer
 
