@@ -101,7 +101,7 @@ def test_one_that_is_gone_is_named_and_the_others_are_found(
     with pytest.raises(Refusal) as caught:
         store(tmp_path / "other").prefetch(wheels)
     assert caught.value.message == "`old-1-py3-none-any.whl` of `old` is no longer in the package index"
-    assert caught.value.hint == "run `envcat lock --upgrade-package old ENV`"
+    assert caught.value.hint == "run `envcat lock --upgrade-package old`"
 
 
 def test_a_remembered_address_that_is_out_of_date_is_asked_for_again(only_index: Server, cache: Path) -> None:
@@ -309,7 +309,7 @@ def test_a_package_that_all_mirrors_dropped_is_named(index: Server, cache: Path)
         store(cache, mirrors(index, "first")).path(deb(b"a package"))
     assert caught.value.message == "`acme_1_amd64.deb` of `acme` is no longer in the Debian mirrors"
     assert caught.value.hint == (
-        "run `envcat lock --upgrade-package acme ENV`, or name a snapshot archive in `catalog/catalog.yaml`"
+        "run `envcat lock --upgrade-package acme`, or name a snapshot archive in `catalog/catalog.yaml`"
     )
 
 

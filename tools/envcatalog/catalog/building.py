@@ -30,7 +30,7 @@ def build_names(
         for name in catalog.content.order(names):
             plan = catalog.content.plan(name)
             repository = opened.repository(name) if opened else None
-            image = catalog.workshop.build(plan, _known(catalog, name, repository))
+            image = catalog.workshop.build(catalog.content, plan, _known(catalog, name, repository))
             if checks is not None:
                 check_image(catalog.workshop, catalog.content.environment(name), image, repository, checks)
             if opened and repository:

@@ -19,7 +19,7 @@ from envcatalog.image.plan import plan_image
 from envcatalog.lock.file import load_lock, lock_digest
 from envcatalog.model.environment import DebianBase, Environment, EnvironmentBase
 from envcatalog.model.errors import ProblemsFound, Refusal, UserError
-from envcatalog.model.lock import Lock, LockedEnvironment
+from envcatalog.model.lock import Artefact, Lock, LockedEnvironment
 from envcatalog.model.names import NAME_MAX, is_name
 from envcatalog.model.plan import ImagePlan
 from envcatalog.model.settings import Settings
@@ -157,6 +157,16 @@ class Content:
         ):
             raise Stale(name, f"lock is stale: base `{lock.base.environment}` changed")
         return lock
+
+    def owner(self, name: str, artefact: Artefact) -> str:
+        """Which environment of the chain locks an artefact; the last one where several do."""
+        owners = [name]
+        for environment in self.chain(name):
+            lock = self.lock(environment.name)
+            for platform in lock.platforms if lock else ():
+                if artefact in (*platform.debs, *platform.wheels):
+                    owners.append(environment.name)
+        return owners[-1]
 
     def plan(self, name: str) -> ImagePlan:
         """What the image will consist of.

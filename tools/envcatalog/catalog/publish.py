@@ -128,7 +128,7 @@ class _Run:
         plan = self.content.plan(name)
         environment = self.content.environment(name)
         self.catalog.progress.step(f"building {name}: {action.reason}")
-        image = self.catalog.workshop.build(plan, self._known(name, plan))
+        image = self.catalog.workshop.build(self.content, plan, self._known(name, plan))
         reports = check_image(self.catalog.workshop, environment, image, repository, self.checks)
         report = push_image(self.registry, repository, image, progress=self.catalog.progress)
         self.catalog.progress.step(

@@ -141,7 +141,7 @@ class ArtefactStore:
                     return
                 except GoneError:
                     continue
-        raise unreachable or gone(artefact)
+        raise unreachable or Gone(artefact)
 
     def _new_address(self, wheel: Wheel, tried: tuple[str, ...]) -> list[str]:
         """A remembered address may be out of date; ask again, unless the answer was fresh."""
@@ -190,7 +190,7 @@ class ArtefactStore:
             known.update(look_up(unknown, self._settings, self._cache))
         for wheel in unknown:
             if known[wheel.sha256] is None:
-                raise gone(wheel)
+                raise Gone(wheel)
         return {sha256: (url,) for sha256, url in known.items() if url is not None}
 
     def _mirrors(self) -> tuple[DebianMirror, ...]:
@@ -204,20 +204,27 @@ class ArtefactStore:
         return credentials_in([*named, *mirrors, *machine_indexes().credentials])
 
 
-def gone(artefact: Artefact) -> Refusal:
-    """The error for a file that none of the configured places has any longer."""
-    where = "package index" if isinstance(artefact, Wheel) else "Debian mirrors"
-    extra = "" if isinstance(artefact, Wheel) else ", or name a snapshot archive in `catalog/catalog.yaml`"
-    return Refusal(
-        f"`{artefact.file}` of `{artefact.name}` is no longer in the {where}",
-        f"run `envcat lock --upgrade-package {artefact.name} ENV`{extra}",
-    )
+class Gone(Refusal):
+    """None of the configured places has a locked file any longer.
+
+    Args:
+        environment: whose lock names the file; the store does not know it, so who does raises the error again.
+    """
+
+    def __init__(self, artefact: Artefact, environment: str = "") -> None:
+        where = "package index" if isinstance(artefact, Wheel) else "Debian mirrors"
+        extra = "" if isinstance(artefact, Wheel) else ", or name a snapshot archive in `catalog/catalog.yaml`"
+        command = f"envcat lock --upgrade-package {artefact.name} {environment}".rstrip()
+        super().__init__(
+            f"`{artefact.file}` of `{artefact.name}` is no longer in the {where}", f"run `{command}`{extra}"
+        )
+        self.artefact = artefact
 
 
 def _different(artefact: Artefact, error: DifferentError) -> Refusal:
     return Refusal(
         f"`{artefact.file}` of `{artefact.name}` differs from the lock: {error}",
-        f"if the new file is to be trusted, run `envcat lock --upgrade-package {artefact.name} ENV`",
+        f"if the new file is to be trusted, run `envcat lock --upgrade-package {artefact.name}`",
     )
 
 
