@@ -50,7 +50,7 @@ from envcatalog.lock.file import load_lock
 from envcatalog.model.seams import Silent
 from envcatalog.model.settings import Settings
 lock = load_lock(Path(sys.argv[1]).read_bytes(), "lock")
-wheels = [wheel for _, platform in lock.platforms for wheel in platform.wheels]
+wheels = [wheel for platform in lock.platforms for wheel in platform.wheels]
 ArtefactStore(Path(sys.argv[2]), Settings(), Silent()).prefetch(tuple(wheels))
 """
 
@@ -266,4 +266,4 @@ def _changed_wheel(clone: Path) -> int:
     from envcatalog.lock.file import load_lock
 
     lock = load_lock((clone / "catalog/bench-0/lock.json").read_bytes(), "lock.json")
-    return next(wheel.size for _, item in lock.platforms for wheel in item.wheels if wheel.name == "joblib")
+    return next(wheel.size for item in lock.platforms for wheel in item.wheels if wheel.name == "joblib")
