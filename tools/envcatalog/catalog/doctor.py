@@ -112,7 +112,10 @@ def _debian(folder: Path) -> Iterator[Finding]:
 
     settings = _settings(folder)
     try:
-        names = [f"{mirror.name} ({', '.join(mirror.suites).replace('{suite}', SUITE) or 'single files'})" for mirror in mirrors_of(settings)]
+        names = []
+        for mirror in mirrors_of(settings):
+            suites = ", ".join(mirror.suites).replace("{suite}", SUITE)
+            names.append(f"{mirror.name} ({suites or 'single files'})")
         yield Finding(name="debian mirror", state="ok", detail=", ".join(names))
     except UserError as error:
         yield Finding(name="debian mirror", state="warning", detail=error.message, hint=error.hint)
