@@ -23,6 +23,7 @@ GOLDEN = {
     "block-style": "sha256:96d687c00cd36dc46e181fee3f486ba2c37287d452e2afdf6c8f445bb4da2777",
     "checks": "sha256:8db16ee70287b51bdd018b35efe5a411f4a0d0a1a40debfe16a319e2447f52a0",
     "dates-are-text": "sha256:237ef8ca84b26d2f939dc219b3cdb15814f0f68317cb86ae96b74ed35aaeb75b",
+    "lifecycle": "sha256:316e5df31d7bdcc145299aba0760e96abbef954fd910d7c5e5124367a0cdbc91",
     "minimal": "sha256:b88869693f1c4a3dcc87ffee74fd68e4c2e3a2d0249b48ce3a84b960c238694e",
     "oci-base": "sha256:171f19711ab0b6290a0706b83fa68b83c1aba1b1c993d31d163288c477057a79",
     "sklearn": "sha256:d07c81c81db491395f212f8c03ea1c2abe7e3de204eb8447d07a4dc71802d2c3",
@@ -66,14 +67,18 @@ def test_golden_bytes() -> None:
     )
 
 
-@pytest.mark.parametrize("key", ["description", "owners", "tags", "aliases"])
+@pytest.mark.parametrize("key", ["description", "owners", "tags", "aliases", "deprecated", "archived"])
 def test_metadata_never_changes_the_digest(key: str) -> None:
     without = {name: item for name, item in FULL.items() if name != key}
     assert digest(without) == digest(FULL)
 
 
 @pytest.mark.parametrize(
-    "key", sorted(set(FULL) - {"description", "owners", "tags", "aliases", "platforms", "name"})
+    "key",
+    sorted(
+        set(FULL)
+        - {"description", "owners", "tags", "aliases", "deprecated", "archived", "platforms", "name"}
+    ),
 )
 def test_everything_else_changes_it(key: str) -> None:
     without = {name: item for name, item in FULL.items() if name != key}

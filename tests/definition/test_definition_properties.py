@@ -26,6 +26,8 @@ FULL: dict[str, Any] = {
     "owners": ["@acme/ml", "a@example.com"],
     "tags": {"a": "b"},
     "aliases": {"prod": 3},
+    "deprecated": {"versions": "1-2,4", "reason": "old", "replacement": "other@5", "until": "2026-12-31"},
+    "archived": True,
     "base": {"debian": "bookworm"},
     "apt": ["libgomp1", "g++"],
     "python": {"version": "3.11", "interpreter": "/usr/bin/python3.11", "packages": ["numpy"]},

@@ -39,7 +39,7 @@ def test_a_sound_catalog_has_no_problem() -> None:
         found(
             root='base: {debian: bookworm}\npython: {version: "3.11"}\nplatforms: [linux/amd64, linux/arm64]',
             child='base: {environment: root}\npython: {version: "3.11", packages: [numpy]}\napt: [libgomp1]',
-            leaf="base: {environment: child}\naliases: {prod: 1}",
+            leaf="base: {environment: child}\naliases: {staging: 1, prod: 1}",
             other='base: {image: "registry.example.com/a:1"}\npython: {version: "3.12"}',
         )
         == []
@@ -103,7 +103,7 @@ def test_a_child_keeps_to_its_base() -> None:
 
 
 def test_aliases_are_those_of_the_catalog() -> None:
-    assert found(a="base: {debian: bookworm}\naliases: {prd: 1, blue: 2, prod: 3}") == [
+    assert found(a="base: {debian: bookworm}\naliases: {prd: 1, blue: 2, staging: 3}") == [
         "a:3:11 alias-unknown: the catalog has no alias `prd` | did you mean `prod`?",
         "a:3:19 alias-unknown: the catalog has no alias `blue` | add it to `aliases` in `catalog/catalog.yaml`",
     ]

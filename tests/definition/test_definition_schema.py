@@ -18,6 +18,13 @@ from envcatalog.model.settings import DebianMirror, PackageIndex, Settings
 NAMES: list[SchemaName] = ["environment", "catalog"]
 
 
+SIBLINGS: dict[str, dict[str, Any]] = {
+    "python": {"version": "3.11"},
+    "inference": {"port": 80},
+    "deprecated": {"reason": "a", "versions": "1"},
+}
+
+
 def subschemas(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """Every schema within a schema, without the examples in it."""
     yield path, schema
@@ -67,6 +74,7 @@ def test_no_pattern_takes_a_line_end(name: SchemaName) -> None:
         "",
         "https://a/b",
         "wheels",
+        "2026-12-31",
     ]
     for path, pattern in patterns:
         matching = [text for text in texts if re.search(pattern, text)]
@@ -89,7 +97,7 @@ def test_the_examples_of_the_schema_are_valid() -> None:
             value: Any = example
             for part in reversed(parts):
                 value = {part: value}
-            siblings = {"python": {"version": "3.11"}, "inference": {"port": 80}}.get(parts[0], {})
+            siblings = SIBLINGS.get(parts[0], {})
             inner = {**siblings, **value[parts[0]]} if isinstance(value[parts[0]], dict) else value[parts[0]]
             whole = {"name": "example", "base": {"debian": "bookworm"}, parts[0]: inner}
             reading = read_environment(json.dumps(whole).encode(), path, folder="example")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.places import SETTINGS_PATH, lock_path
@@ -27,13 +28,17 @@ class Validation:
         return all(problem.severity != "error" for problem in self.problems)
 
 
-def validate(content: Content, names: Iterable[str] = ()) -> Validation:
+def validate(content: Content, names: Iterable[str] = (), *, today: str = "") -> Validation:
     """Check the settings and the named definitions (all without a name), and the locks beside them.
+
+    Args:
+        today: ``YYYY-MM-DD``; the current day in UTC where it is empty.
 
     Raises:
         UserError: a name does not exist.
     """
     chosen = tuple(dict.fromkeys(names))
+    day = today or datetime.now(UTC).date().isoformat()
     problems: list[Problem] = []
     settings = Settings()
     data = content.source.read(SETTINGS_PATH)
@@ -48,7 +53,7 @@ def validate(content: Content, names: Iterable[str] = ()) -> Validation:
     for found in checked.values():
         problems += found.problems
     files = {f"catalog/{name}/environment.yaml" for name in wanted}
-    problems += [problem for problem in check_catalog(context, settings) if problem.file in files]
+    problems += [problem for problem in check_catalog(context, settings, today=day) if problem.file in files]
     problems += _locks(content, wanted, checked)
     if not chosen:
         problems += [

@@ -2,7 +2,7 @@
 
 Written by hand: what stands here decides which locks and images are stale, so a change of any existing digest
 needs a new FORMAT. A new field of `Environment` is added only where it is set, and leaves all digests as they
-were. The metadata (description, owners, tags, aliases) is never part of it.
+were. The metadata (description, owners, tags, aliases, deprecated, archived) is never part of it.
 """
 
 from __future__ import annotations

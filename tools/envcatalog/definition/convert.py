@@ -10,12 +10,14 @@ from envcatalog.model.environment import (
     Base,
     Container,
     DebianBase,
+    Deprecated,
     Environment,
     EnvironmentBase,
     ImageBase,
     Inference,
     Python,
 )
+from envcatalog.model.ranges import read_ranges
 from envcatalog.model.settings import DebianMirror, PackageIndex, Settings
 
 
@@ -35,6 +37,8 @@ def environment_from_value(value: Mapping[str, Any]) -> Environment:
         owners=tuple(value.get("owners", ())),
         tags=tuple(sorted(value.get("tags", {}).items())),
         aliases=tuple(sorted(value.get("aliases", {}).items())),
+        deprecated=_deprecated(value.get("deprecated")),
+        archived=value.get("archived", False),
     )
 
 
@@ -53,6 +57,17 @@ def _python(value: Mapping[str, Any] | None) -> Python | None:
         version=value["version"],
         interpreter=value.get("interpreter"),
         packages=tuple(value.get("packages", ())),
+    )
+
+
+def _deprecated(value: Mapping[str, str] | None) -> Deprecated | None:
+    if value is None:
+        return None
+    return Deprecated(
+        reason=value["reason"],
+        versions=read_ranges(value["versions"]) if "versions" in value else (),
+        replacement=value.get("replacement"),
+        until=value.get("until"),
     )
 
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
+from envcatalog.definition.deprecation import deprecation_findings
 from envcatalog.definition.finding import Finding, Path, show, show_path
 from envcatalog.definition.references import image_error
 from envcatalog.definition.requirements import Refused, Requirement, read_requirement
@@ -28,6 +29,7 @@ def environment_findings(value: dict[str, Any], folder: str) -> Iterator[Finding
     """Everything that is wrong beyond the schema."""
     yield from _name(value.get("name"), folder)
     yield from _aliases(value.get("aliases"))
+    yield from deprecation_findings(value)
     yield from _base(_mapping(value.get("base")))
     yield from _packages(_mapping(value.get("python")).get("packages"))
     yield from _variables(value.get("variables"))

@@ -13,9 +13,15 @@ from envcatalog.definition.schema import SchemaName, schema_errors
 ValidationError = (
     Any  # jsonschema's; imported by nobody who finds no problem, and its fields are typed too loosely
 )
-_KINDS = {"object": "a mapping", "array": "a list", "string": "a string", "integer": "a whole number"}
+_KINDS = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "a string",
+    "integer": "a whole number",
+    "boolean": "`true` or `false`",
+}
 # Keys of the file format that later releases bring; a file from there deserves a better word than "unknown".
-_LATER = frozenset(("archived", "conda", "deprecated", "dockerfile", "managed", "r", "spark"))
+_LATER = frozenset(("conda", "dockerfile", "managed", "r", "spark"))
 
 
 def schema_findings(name: SchemaName, value: Any) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from typing import Any
 Schema = Mapping[str, Any]
 Check = Callable[[Any], bool]
 
-_TYPES: dict[str, type] = {"object": dict, "array": list, "string": str, "integer": int}
+_TYPES: dict[str, type] = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
 _NOTES = frozenset(
     ("$schema", "$id", "$defs", "title", "description", "examples", "default", "patternErrorMessage")
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from envcatalog.definition.finding import listed, nearest
+from envcatalog.definition.lifecycle import lifecycle_problems
 from envcatalog.definition.reader import Reading
 from envcatalog.model.environment import DebianBase, Environment, EnvironmentBase, ImageBase, Python
 from envcatalog.model.problem import Problem
@@ -19,12 +20,15 @@ MAX_BASES = 16
 _BASE = ("base", "environment")
 
 
-def check_catalog(readings: Mapping[str, Reading], settings: Settings) -> tuple[Problem, ...]:
+def check_catalog(
+    readings: Mapping[str, Reading], settings: Settings, *, today: str = ""
+) -> tuple[Problem, ...]:
     """All problems between files, by environment and then in the order of its file.
 
     Args:
         readings: by folder name, of all environments of the catalog.
         settings: the catalog's, or the defaults where its own file has problems.
+        today: ``YYYY-MM-DD``, for rules that depend on the day; empty to pass over them.
     """
     environments = {name: reading.environment for name, reading in readings.items() if reading.environment}
     circles = _circles(environments)
@@ -32,6 +36,9 @@ def check_catalog(readings: Mapping[str, Reading], settings: Settings) -> tuple[
     for name in sorted(environments):
         reading, environment = readings[name], environments[name]
         problems = [*_aliases(reading, environment, settings), *_base(reading, environment, readings)]
+        problems += lifecycle_problems(
+            reading, environment, environments, readings, order=settings.aliases, today=today
+        )
         if name in circles:
             problems.append(_circle(reading, circles[name]))
         else:

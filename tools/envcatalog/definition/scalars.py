@@ -2,8 +2,8 @@
 
 YAML 1.1 and 1.2, and their many loaders, read ``3.10``, ``NO``, ``22:22`` or ``0755`` each in their own
 way. So only what all of them read alike is read here: decimal integers, ``true``, ``false``, ``null`` and
-text. All else that some loader takes for something other than text is ambiguous. Dates are text: no key of
-ours holds a date. Sources: https://yaml.org/type/ (1.1), https://yaml.org/spec/1.2.2/#1032-tag-resolution
+text. All else that some loader takes for something other than text is ambiguous. Dates are text, too,
+where a key of ours holds one. Sources: https://yaml.org/type/ (1.1), https://yaml.org/spec/1.2.2/#1032-tag-resolution
 (1.2).
 """
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from envcatalog.model.names import CURATED_PREFIX
+from envcatalog.model.ranges import Range, in_ranges
 
 Kind = Literal["curated", "system", "user"]
 DEFAULT_PLATFORM = "linux/amd64"
@@ -76,6 +77,26 @@ class Inference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deprecated:
+    """Versions that should no longer be used.
+
+    Attributes:
+        versions: ascending ranges without overlaps; empty for all versions, later ones included.
+        replacement: ``name`` or ``name@3``.
+        until: ``YYYY-MM-DD``, the last day on which they should be used.
+    """
+
+    reason: str
+    versions: tuple[Range, ...] = ()
+    replacement: str | None = None
+    until: str | None = None
+
+    def covers(self, number: int | None) -> bool:
+        """Whether it speaks of this version; None stands for no particular one."""
+        return not self.versions or (number is not None and in_ranges(number, self.versions))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """One `environment.yaml`, validated and normalised. The metadata comes last and is in no digest.
 
@@ -100,6 +121,8 @@ class Environment:
     owners: tuple[str, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
     aliases: tuple[tuple[str, int], ...] = ()
+    deprecated: Deprecated | None = None
+    archived: bool = False
 
     @property
     def kind(self) -> Kind:
