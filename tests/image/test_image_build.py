@@ -193,6 +193,35 @@ def test_known_layers_are_neither_made_nor_fetched(tmp_path: Path) -> None:
     assert build(tmp_path / "three", plan, writer, known=known).digest == first.digest
 
 
+SITE = "opt/env/lib/python3.11/site-packages"
+SHARED: dict[str, Tree] = {
+    "app": {f"{SITE}/app/__init__.py": b"app", f"{SITE}/__pycache__/one.pyc": b"1"},
+    "log": {f"{SITE}/google/log.py": b"log", "opt/env/bin/log": b"log"},
+    "web": {f"{SITE}/google/web.py": b"web", f"{SITE}/__pycache__/two.pyc": b"2"},
+    "bad": {f"{SITE}/google/log.py": b"other"},
+}
+
+
+@pytest.mark.parametrize(("new", "clash"), [("web", False), ("bad", True)])
+def test_a_new_layer_is_compared_with_what_only_the_registry_holds(
+    tmp_path: Path, new: str, clash: bool
+) -> None:
+    """Only a layer that claims the same name is made again, to see its files; the others stay where they are."""
+    first = build(tmp_path / "one", image_plan(layer_plan("app"), layer_plan("log")), Writer(SHARED))
+    (published,) = first.platforms
+    assert [layer.claims for layer in published.layers] == [("app",), ("google", "opt/env/bin/log")]
+    known = layers_of(published.manifest, published.config, "sklearn")
+    writer = Writer(SHARED)
+    changed = image_plan(layer_plan("app"), layer_plan("log"), layer_plan(new))
+    if clash:
+        with pytest.raises(Refusal, match="`log` and `bad` both hold"):
+            build(tmp_path / "two", changed, writer, known=known)
+    else:
+        again = build(tmp_path / "two", changed, writer, known=known)
+        assert again.digest == build(tmp_path / "one", changed, Writer(SHARED)).digest
+    assert writer.made == [f"{new} 1.0", "log 1.0"]
+
+
 def test_a_local_layer_that_the_registry_has_says_so(tmp_path: Path) -> None:
     plan = image_plan(layer_plan("a"))
     first = build(tmp_path, plan, Writer(TREES))

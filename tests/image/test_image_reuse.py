@@ -47,6 +47,9 @@ def test_layers_with_a_key_are_found_with_their_diff_id_by_position() -> None:
         {"size": "9"},
         {"annotations": None},
         {"annotations": {"io.envcatalog.layer.key": "x"}},
+        {"annotations": {"io.envcatalog.layer.key": KEY, "io.envcatalog.layer.claims": "["}},
+        {"annotations": {"io.envcatalog.layer.key": KEY, "io.envcatalog.layer.claims": "[1]"}},
+        {"annotations": {"io.envcatalog.layer.key": KEY, "io.envcatalog.layer.claims": 1}},
     ],
 )
 def test_a_malformed_descriptor_is_passed_over(values: dict[str, Any]) -> None:

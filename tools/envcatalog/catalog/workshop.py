@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +61,10 @@ class Workshop:
         return self.images.image(base)
 
     def build(self, content: Content, plan: ImagePlan, known: dict[str, Layer]) -> BuiltImage:
-        """The image. A layer that is in the local cache and known, too, need not be asked for when it is pushed.
+        """The image.
+
+        Args:
+            known: layers that the target registry holds, by key; they are neither built nor asked for.
 
         Raises:
             Gone: a locked file is served nowhere any longer; the hint names the environment whose lock has it.
@@ -71,13 +73,9 @@ class Workshop:
         from envcatalog.lock.fetch import Gone
 
         try:
-            image = self.builder.build(plan, known=known, bases=self.base)
+            return self.builder.build(plan, known=known, bases=self.base)
         except Gone as error:
             raise Gone(error.artefact, content.owner(plan.environment, error.artefact)) from error
-        return replace(
-            image,
-            platforms=tuple(replace(item, layers=_hinted(item.layers, known)) for item in image.platforms),
-        )
 
     def close(self) -> None:
         """Close the connections to base images' registries."""
@@ -115,15 +113,6 @@ def _base_layers(manifest: dict[str, Any], repository: str) -> Iterator[Layer]:
     for entry in manifest.get("layers") or ():
         if isinstance(entry, dict) and KEY_LAYER not in (entry.get("annotations") or {}):
             yield Layer(key="", digest=str(entry.get("digest")), size=0, diff_id="", repository=repository)
-
-
-def _hinted(layers: tuple[Layer, ...], known: dict[str, Layer]) -> tuple[Layer, ...]:
-    def hint(layer: Layer) -> Layer:
-        found = known.get(layer.key or layer.digest)
-        same = found is not None and found.digest == layer.digest
-        return replace(layer, repository=found.repository) if found and same else layer
-
-    return tuple(hint(layer) for layer in layers)
 
 
 def _entries(index: bytes) -> list[dict[str, Any]]:

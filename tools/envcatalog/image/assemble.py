@@ -15,6 +15,7 @@ from envcatalog.image.plan import check_layer_count
 from envcatalog.model.digest import Json, canonical_json, sha256_digest
 from envcatalog.model.errors import Refusal
 from envcatalog.model.image import (
+    KEY_CLAIMS,
     KEY_ENVIRONMENT,
     KEY_LAYER,
     KEY_PLAN,
@@ -126,7 +127,8 @@ def _base_layer(base: BaseImage, layer: Layer) -> Layer:
 
 
 def _own_descriptor(layer: Layer, title: str) -> Json:
-    return {**_descriptor(layer), "annotations": {KEY_LAYER: layer.key, KEY_TITLE: title}}
+    claims = {KEY_CLAIMS: canonical_json(layer.claims).decode()} if layer.claims else {}
+    return {**_descriptor(layer), "annotations": {KEY_LAYER: layer.key, KEY_TITLE: title, **claims}}
 
 
 def _descriptor(layer: Layer) -> dict[str, Json]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from envcatalog.image.assemble import assemble_image, assemble_platform
 from envcatalog.image.cache import LayerCache
 from envcatalog.image.codec import BlockGzip, Compressed, check_codec
-from envcatalog.image.conflicts import check_conflicts
+from envcatalog.image.conflicts import check_conflicts, meeting
 from envcatalog.image.tar import Entry, TarWriter
 from envcatalog.model.image import BaseImage, BuiltImage, Layer
 from envcatalog.model.plan import BaseManifest, ImagePlan, LayerPlan, PlatformPlan, PythonTarget
@@ -89,8 +89,8 @@ class Builder:
         """
         wanted = {layer.key: layer for platform in plan.platforms for layer in platform.layers}
         layers = self._found(wanted, known)
-        missing = [layer for key, layer in wanted.items() if key not in layers]
-        layers |= self._make(plan, missing)
+        layers |= self._make(plan, [layer for key, layer in wanted.items() if key not in layers])
+        layers |= self._make(plan, [wanted[key] for key in self._to_compare(plan, layers)])
         for platform in plan.platforms:
             self._check_conflicts(plan.environment, platform)
         return assemble_image(
@@ -151,8 +151,15 @@ class Builder:
 
         return self._cache.store(layer.key, fill)
 
+    def _to_compare(self, plan: ImagePlan, layers: Mapping[str, Layer]) -> list[str]:
+        """Layers that only a registry holds, but whose claims meet another layer's: their paths must be known."""
+        keys: set[str] = set()
+        for platform in plan.platforms:
+            keys |= meeting({layer.key: layers[layer.key].claims for layer in platform.layers})
+        return sorted(key for key in keys if layers[key].path is None and self._entries(key) is None)
+
     def _check_conflicts(self, environment: str, platform: PlatformPlan) -> None:
-        """Layers that only a registry holds were checked by whoever built them."""
+        """Layers whose paths are not known here have no claim in common with any other."""
         listed = ((layer.title, self._entries(layer.key)) for layer in platform.layers)
         check_conflicts(environment, [(title, entries) for title, entries in listed if entries])
 

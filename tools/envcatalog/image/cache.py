@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from envcatalog.image.codec import Compressed
+from envcatalog.image.conflicts import claims_of
 from envcatalog.image.tar import Entry, EntryKind
 from envcatalog.model.digest import DIGEST, Json, canonical_json
 from envcatalog.model.image import Layer
@@ -43,12 +44,12 @@ class LayerCache:
         try:
             record = json.loads(file.read_bytes())
             digest, diff_id, size = record["digest"], record["diff_id"], record["size"]
-            path = self._blob(digest)
+            path, claims = self._blob(digest), tuple(map(str, record["claims"]))
             if not (DIGEST.match(digest) and DIGEST.match(diff_id)) or path.stat().st_size != size:
                 return None
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return Layer(key=key, digest=digest, size=size, diff_id=diff_id, path=path)
+        return Layer(key=key, digest=digest, size=size, diff_id=diff_id, claims=claims, path=path)
 
     def entries(self, key: str) -> tuple[Entry, ...] | None:
         """What the layer holds; None where the list is not here."""
@@ -69,12 +70,24 @@ class LayerCache:
             out.close()
             path = self._blob(compressed.digest)
             temporary.replace(path)
-        _write(self._paths(key), "".join(map(_line, entries)).encode())
-        record: Json = {"digest": compressed.digest, "diff_id": compressed.diff_id, "size": compressed.size}
-        _write(self._record(key), canonical_json(record))
-        return Layer(
-            key=key, digest=compressed.digest, size=compressed.size, diff_id=compressed.diff_id, path=path
+        listed = tuple(entries)
+        _write(self._paths(key), "".join(map(_line, listed)).encode())
+        layer = Layer(
+            key=key,
+            digest=compressed.digest,
+            size=compressed.size,
+            diff_id=compressed.diff_id,
+            claims=claims_of(listed),
+            path=path,
         )
+        record: Json = {
+            "digest": layer.digest,
+            "diff_id": layer.diff_id,
+            "size": layer.size,
+            "claims": layer.claims,
+        }
+        _write(self._record(key), canonical_json(record))
+        return layer
 
     def verify(self) -> tuple[str, ...]:
         """Read every blob; the keys of layers that are damaged, which are dropped, to be built again.

@@ -6,12 +6,15 @@ error that names both packages, unless the two are the same: many packages share
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 from envcatalog.image.paths import shown
 from envcatalog.image.tar import Entry
 from envcatalog.model.errors import Refusal
 
+_SITE_PACKAGES = re.compile(r"opt/env/lib/python[0-9.]+/site-packages/")
+_CACHE = "__pycache__"  # a module of one file claims its own name, and with it its byte code
 _CONTENT = frozenset({"file", "hardlink"})
 
 
@@ -35,6 +38,27 @@ def check_conflicts(environment: str, layers: Iterable[tuple[str, Iterable[Entry
                 f" `{shown(entry.path)}`, with different contents, in `{environment}`",
                 "remove one of the two packages, or take another version of one",
             )
+
+
+def claims_of(entries: Iterable[Entry]) -> tuple[str, ...]:
+    """A layer's claims, sorted; see `model.image.Layer`. They are published, so that a machine without the layer
+    can tell that a new one does not meet it."""
+    claims = set()
+    for entry in entries:
+        if entry.kind == "directory" or not entry.path.startswith("opt/env/"):
+            continue
+        inside = _SITE_PACKAGES.sub("", entry.path)
+        claims.add(entry.path if inside == entry.path else inside.partition("/")[0])
+    return tuple(sorted(claims - {_CACHE}))
+
+
+def meeting(claims: Mapping[str, Iterable[str]]) -> frozenset[str]:
+    """Those of the layers, by key, whose claims meet another one's."""
+    holders: dict[str, set[str]] = {}
+    for key, claimed in claims.items():
+        for claim in claimed:
+            holders.setdefault(claim, set()).add(key)
+    return frozenset(key for keys in holders.values() if len(keys) > 1 for key in keys)
 
 
 def _same(one: Entry, other: Entry) -> bool:

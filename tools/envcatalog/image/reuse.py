@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from envcatalog.model.digest import DIGEST
-from envcatalog.model.image import KEY_LAYER, MEDIA_LAYER_GZIP, Layer
+from envcatalog.model.image import KEY_CLAIMS, KEY_LAYER, MEDIA_LAYER_GZIP, Layer
 
 
 def layers_of(manifest: bytes, config: bytes, repository: str) -> dict[str, Layer]:
@@ -35,7 +35,28 @@ def _layer(descriptor: object, diff_id: object, repository: str) -> Layer | None
         return None
     if type(size) is not int or size <= 0:
         return None
-    return Layer(key=str(key), digest=str(digest), size=size, diff_id=str(diff_id), repository=repository)
+    claims = _claims(annotations)
+    if claims is None:
+        return None
+    return Layer(
+        key=str(key),
+        digest=str(digest),
+        size=size,
+        diff_id=str(diff_id),
+        claims=claims,
+        repository=repository,
+    )
+
+
+def _claims(annotations: object) -> tuple[str, ...] | None:
+    text = annotations.get(KEY_CLAIMS, "[]") if isinstance(annotations, dict) else None
+    try:
+        claims = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(claims, list) or not all(isinstance(claim, str) for claim in claims):
+        return None
+    return tuple(claims)
 
 
 def _is_digest(value: object) -> bool:

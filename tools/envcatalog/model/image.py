@@ -12,6 +12,7 @@ MEDIA_LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 # Annotations and labels of ours, in reverse-DNS form as the OCI image specification asks.
 KEY_LAYER = "io.envcatalog.layer.key"
+KEY_CLAIMS = "io.envcatalog.layer.claims"
 KEY_PLAN = "io.envcatalog.plan"
 KEY_ENVIRONMENT = "io.envcatalog.environment"
 
@@ -24,6 +25,8 @@ class Layer:
         key: layer key; empty for a base image's layers, which have none.
         digest, size: of the compressed blob; size in bytes.
         diff_id: digest of the uncompressed tar.
+        claims: what of the Python environment it holds, coarsely: names at the top of ``site-packages``, and paths
+            of other files below ``/opt/env``. Layers whose claims do not meet hold no file in common there.
         path: the blob in the local cache; None when only a registry holds it.
         repository: a repository of the target registry known to hold the blob (mount from there); None if unknown.
         source: image reference the blob can be copied from (base layers); None if unknown.
@@ -34,6 +37,7 @@ class Layer:
     size: int
     diff_id: str
     media_type: str = MEDIA_LAYER_GZIP
+    claims: tuple[str, ...] = ()
     path: Path | None = None
     repository: str | None = None
     source: str | None = None
