@@ -156,7 +156,7 @@ class Builder:
         keys: set[str] = set()
         for platform in plan.platforms:
             keys |= meeting({layer.key: layers[layer.key].claims for layer in platform.layers})
-        return sorted(key for key in keys if layers[key].path is None and self._entries(key) is None)
+        return sorted(key for key in keys if layers[key].path is None and not self._cache.entries(key))
 
     def _check_conflicts(self, environment: str, platform: PlatformPlan) -> None:
         """Layers whose paths are not known here have no claim in common with any other."""
