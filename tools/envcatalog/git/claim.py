@@ -8,25 +8,22 @@ nothing or a version: before the push, an object that nothing names and Git coll
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from envcatalog.git.remote import fetch_tags, push_tag, remote_tags
+from envcatalog.git.image_record import IMAGES, PREFIX
+from envcatalog.git.remote import offer_tag
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.suspicion import Suspicion
 from envcatalog.git.tag_object import TagName, parse_tag_name
 from envcatalog.git.tag_write import create_reference, make_tag
-from envcatalog.git.versions import TAGS, read_version, tag_ids, versions
+from envcatalog.git.versions import TAGS, image_ids, read_version, scan, tag_ids, versions
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.names import is_name
 from envcatalog.model.version import Version
 
 Step = Literal["made", "pushed", "created"]
-
-_PUSH_ATTEMPTS = 20
 
 
 class VersionTaken(Refusal):
@@ -122,6 +119,46 @@ def claim_next(
             known = versions(repository, name)
 
 
+def record_image(
+    repository: CatalogRepository,
+    version: Version,
+    *,
+    image: str,
+    checks: str,
+    remote: str | None,
+    after: Callable[[Step], None] = lambda _: None,
+) -> Version:
+    """The version with its image, which is recorded here and on the remote once and for all (`image_record`).
+
+    Processes that record at once agree: the image of a plan is the same for all of them.
+
+    Raises:
+        Refusal: another image is recorded.
+        UserError: as `claim`.
+    """
+    reference = PREFIX + version.reference
+    ref = TAGS + reference
+    made = image_ids(repository, version.name).get(version.reference)
+    if made is None:
+        trailers = {"Plan": version.plan, "Image": image, "Checks": checks}
+        made = make_tag(repository, reference, version.tag, text="", trailers=trailers)
+    after("made")
+    if remote is not None:
+        made = offer_tag(repository, remote, ref, made)
+        after("pushed")
+    create_reference(repository, ref, made)
+    after("created")
+    if remote is not None and (here := image_ids(repository, version.name)[version.reference]) != made:
+        raise _differs(reference, here, made, remote)
+    found = _with_image(repository, version)
+    if found.image != image:
+        raise Refusal(
+            f"the image of `{version.reference}` is recorded as {found.image}, but building gives {image}",
+            "the recorded image is not reproduced: look for an edited lock, or another release of envcat",
+        )
+    return found
+
+
 def push_version(repository: CatalogRepository, version: Version, remote: str) -> None:
     """Give the remote a version that is only here (made before there was a remote).
 
@@ -133,30 +170,9 @@ def push_version(repository: CatalogRepository, version: Version, remote: str) -
 
 
 def _push(repository: CatalogRepository, remote: str, tag: TagName, object_id: str) -> None:
-    ref = f"{TAGS}{tag.name}@{tag.number}"
-    for attempt in range(_PUSH_ATTEMPTS):
-        refusal = push_tag(repository, remote, ref, object_id)
-        if not refusal:
-            return
-        there = remote_tags(repository, remote, ref).get(ref)
-        if there == object_id:
-            return
-        if there is not None:
-            fetch_tags(repository, remote, [ref])
-            raise _taken(repository, tag, there)
-        if not _is_passing(refusal):
-            raise UserError(f"the remote `{remote}` refuses the tag `{tag.name}@{tag.number}`: {refusal}")
-        time.sleep(random.uniform(0.01, 0.05) * (attempt + 1))  # noqa: S311
-    raise UserError(
-        f"the remote `{remote}` is too busy to take the tag `{tag.name}@{tag.number}`", "run it again"
-    )
-
-
-def _is_passing(refusal: str) -> bool:
-    """Two pushes met at the remote's lock; who comes later is refused though the tag may yet not be there."""
-    return any(
-        words in refusal for words in ("failed to update ref", "cannot lock ref", "incorrect old value")
-    )
+    there = offer_tag(repository, remote, f"{TAGS}{tag.name}@{tag.number}", object_id)
+    if there != object_id:
+        raise _taken(repository, tag, there)
 
 
 def _settle(repository: CatalogRepository, tag: TagName, made: str, remote: str | None) -> None:
@@ -166,10 +182,25 @@ def _settle(repository: CatalogRepository, tag: TagName, made: str, remote: str 
         return
     if remote is None:
         raise _taken(repository, tag, present)
-    raise UserError(
-        f"the tag `{tag.name}@{tag.number}` is `{present[:12]}` here but `{made[:12]}` on `{remote}`",
-        f"look at both, then delete the one here: `git tag -d {tag.name}@{tag.number}`",
+    raise _differs(f"{tag.name}@{tag.number}", present, made, remote)
+
+
+def _differs(reference: str, here: str, there: str, remote: str) -> UserError:
+    return UserError(
+        f"the tag `{reference}` is `{here[:12]}` here but `{there[:12]}` on `{remote}`",
+        f"look at both, then delete the one here: `git tag -d {reference}`",
     )
+
+
+def _with_image(repository: CatalogRepository, version: Version) -> Version:
+    scanned = scan(repository, version.name)
+    for suspicion in scanned.suspicious:
+        if suspicion.where == IMAGES + version.reference:
+            raise UserError(
+                f"the tag `{PREFIX}{version.reference}` is in the way: it {suspicion.reason}",
+                f"look at `git show {PREFIX}{version.reference}`, then delete it",
+            )
+    return next(item for item in scanned.versions if item.tag == version.tag)
 
 
 def _taken(repository: CatalogRepository, tag: TagName, object_id: str) -> UserError:

@@ -6,18 +6,22 @@ that is already there. Nothing here ever forces, deletes or prunes.
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
+from envcatalog.git.image_record import IMAGES
 from envcatalog.git.process import Result, last_line
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.suspicion import Suspicion
 from envcatalog.git.tag_object import parse_tag_name
-from envcatalog.git.versions import TAGS, tag_ids
+from envcatalog.git.versions import TAGS, image_ids, tag_ids
 from envcatalog.model.errors import UserError
 
+_PUSH_ATTEMPTS = 20
 _REMOTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 
@@ -64,11 +68,8 @@ def sync_versions(
         UserError: the remote cannot be reached.
     """
     wanted = None if names is None else frozenset(names)
-    patterns = [f"{TAGS}*@*"] if wanted is None else [f"{TAGS}{name}@*" for name in sorted(wanted)]
-    there = remote_tags(repository, remote, *patterns)
-    here = tag_ids(repository)
-    if wanted is not None:
-        here = {ref: object_id for ref, object_id in here.items() if _name_of(ref) in wanted}
+    there = remote_tags(repository, remote, wanted)
+    here = local_tags(repository, wanted)
     missing = sorted(there.keys() - here.keys())
     if missing:
         fetch_tags(repository, remote, missing)
@@ -83,22 +84,33 @@ def sync_versions(
     )
 
 
-def remote_tags(repository: CatalogRepository, remote: str, *patterns: str) -> dict[str, str]:
-    """Full reference name to object id of the remote's tags in the place of a version.
+def local_tags(repository: CatalogRepository, names: Collection[str] | None = None) -> dict[str, str]:
+    """Full reference name to object id of the tags in the place of a version or of an image's record, here."""
+    found = tag_ids(repository)
+    found |= {IMAGES + reference: object_id for reference, object_id in image_ids(repository).items()}
+    return {ref: object_id for ref, object_id in found.items() if names is None or _name_of(ref) in names}
+
+
+def remote_tags(
+    repository: CatalogRepository, remote: str, names: Collection[str] | None = None
+) -> dict[str, str]:
+    """The same on a remote. One look at it.
 
     Raises:
         UserError: the remote cannot be reached.
     """
     _check_remote(remote)
+    patterns = [f"{TAGS}*@*"]
     # So many names do not fit on a command line; all tags are then listed and sorted out here.
-    patterns = patterns if len(patterns) <= 500 else (f"{TAGS}*@*",)
+    if names is not None and len(names) <= 500:
+        patterns = [f"{folder}{name}@*" for name in sorted(names) for folder in (TAGS, IMAGES)]
     result = repository.processes.write("ls-remote", "--refs", "--end-of-options", remote, *patterns)
     if result.code != 0:
         raise _unreachable(remote, result)
     found = {}
     for line in result.out.decode(errors="surrogateescape").splitlines():
         object_id, _, ref = line.partition("\t")
-        if ref.startswith(TAGS) and parse_tag_name(ref.removeprefix(TAGS)) is not None:
+        if _is_ours(ref) and (names is None or _name_of(ref) in names):
             found[ref] = object_id
     return found
 
@@ -138,6 +150,42 @@ def push_tag(repository: CatalogRepository, remote: str, ref: str, object_id: st
     raise _unreachable(remote, result)
 
 
+def offer_tag(repository: CatalogRepository, remote: str, ref: str, object_id: str) -> str:
+    """Offer a new tag to the remote until it takes or refuses it; the id of what it has there afterwards.
+
+    Where that is another object, it has been fetched.
+
+    Raises:
+        UserError: the remote cannot be reached, refuses for another reason, or is too busy.
+    """
+    shown = ref.removeprefix(TAGS)
+    for attempt in range(_PUSH_ATTEMPTS):
+        refusal = push_tag(repository, remote, ref, object_id)
+        if not refusal:
+            return object_id
+        there = remote_tags(repository, remote, {_name_of(ref)}).get(ref)
+        if there is not None:
+            if there != object_id:
+                fetch_tags(repository, remote, [ref])
+            return there
+        if not _is_passing(refusal):
+            raise UserError(f"the remote `{remote}` refuses the tag `{shown}`: {refusal}")
+        time.sleep(random.uniform(0.01, 0.05) * (attempt + 1))  # noqa: S311
+    raise UserError(f"the remote `{remote}` is too busy to take the tag `{shown}`", "run it again")
+
+
+def _is_passing(refusal: str) -> bool:
+    """Two pushes met at the remote's lock; who comes later is refused though the tag may yet not be there."""
+    return any(
+        words in refusal for words in ("failed to update ref", "cannot lock ref", "incorrect old value")
+    )
+
+
+def _is_ours(ref: str) -> bool:
+    text = ref.removeprefix(IMAGES) if ref.startswith(IMAGES) else ref.removeprefix(TAGS)
+    return ref.startswith(TAGS) and parse_tag_name(text) is not None
+
+
 def _remote_url(repository: CatalogRepository, remote: str) -> str | None:
     result = repository.processes.read("config", "--get", f"remote.{remote}.url")
     return result.out.decode(errors="surrogateescape").strip() or None
@@ -150,7 +198,7 @@ def _check_remote(remote: str) -> None:
 
 
 def _name_of(ref: str) -> str:
-    return ref.removeprefix(TAGS).rpartition("@")[0]
+    return ref.removeprefix(IMAGES).removeprefix(TAGS).rpartition("@")[0]
 
 
 def _unreachable(remote: str, result: Result) -> UserError:

@@ -2,15 +2,18 @@
 
 Form: subject ``<name>@<N>``, the user's text, and as last paragraph the trailers ``Plan:``, ``Image:``,
 ``Lock:``, ``Checks:``; a signature, if any, follows. Only what a signature would cover is read.
+
+The record of an image that was built after its version (`image_record`) has the same form.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
+from envcatalog.git.suspicion import SuspicionKind
 from envcatalog.model.digest import DIGEST
 from envcatalog.model.names import is_name
 from envcatalog.model.version import Version
@@ -31,7 +34,11 @@ _TRAILER = re.compile(r"(?P<key>[A-Za-z][A-Za-z0-9-]*): (?P<value>\S.*)\Z")
 
 
 class NotAVersion(Exception):
-    """Why a tag object is no version, as the clause of a Suspicion."""
+    """Why a tag object is no version: the clause and the kind of a Suspicion."""
+
+    def __init__(self, reason: str, kind: SuspicionKind = "malformed") -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,16 +83,12 @@ def parse_tag(data: bytes, expected: TagName, object_id: str) -> Version:
     Raises:
         NotAVersion: another inner name, another kind of target, no tagger, missing or malformed trailers.
     """
-    head, _, message = data.partition(b"\n\n")
-    headers = _headers(head)
     reference = f"{expected.name}@{expected.number}"
-    if headers.get("tag") != reference:
-        raise NotAVersion(f"holds a tag object that was made for `{headers.get('tag', '')[:80]}`")
+    headers, paragraphs = parse_headers(data, reference)
     if headers.get("type") != "commit":
         raise NotAVersion(f"is a tag of a {headers.get('type', 'nothing')}, not of a commit")
     author, date = _parse_tagger(headers.get("tagger", ""))
-    paragraphs = _covered(message).decode(errors="replace").strip("\n").split("\n\n")
-    trailers = _parse_trailers(paragraphs[-1])
+    trailers = parse_trailers(paragraphs[-1], required=("Plan", "Lock"))
     return Version(
         name=expected.name,
         number=expected.number,
@@ -101,12 +104,16 @@ def parse_tag(data: bytes, expected: TagName, object_id: str) -> Version:
     )
 
 
-def _headers(head: bytes) -> dict[str, str]:
-    found: dict[str, str] = {}
+def parse_headers(data: bytes, reference: str) -> tuple[dict[str, str], list[str]]:
+    """Headers and paragraphs of a tag object that must have been made for `reference`."""
+    head, _, message = data.partition(b"\n\n")
+    headers: dict[str, str] = {}
     for line in head.decode(errors="replace").split("\n"):
         key, _, value = line.partition(" ")
-        found.setdefault(key, value)
-    return found
+        headers.setdefault(key, value)
+    if headers.get("tag") != reference:
+        raise NotAVersion(f"holds a tag object that was made for `{headers.get('tag', '')[:80]}`", "renamed")
+    return headers, _covered(message).decode(errors="replace").strip("\n").split("\n\n")
 
 
 def _covered(message: bytes) -> bytes:
@@ -129,7 +136,8 @@ def _parse_tagger(text: str) -> tuple[str, str]:
     return match["author"].strip(), date
 
 
-def _parse_trailers(paragraph: str) -> dict[str, str]:
+def parse_trailers(paragraph: str, *, required: Sequence[str]) -> dict[str, str]:
+    """The trailers of a tag's last paragraph; NotAVersion where one is malformed, given twice or missing."""
     found: dict[str, str] = {}
     for line in paragraph.split("\n"):
         match = _TRAILER.match(line)
@@ -138,7 +146,7 @@ def _parse_trailers(paragraph: str) -> dict[str, str]:
         if match["key"] in found:
             raise NotAVersion(f"has the trailer `{match['key']}` twice")
         found[match["key"]] = match["value"]
-    for key in ("Plan", "Lock"):
+    for key in required:
         if key not in found:
             raise NotAVersion(f"has no trailer `{key}`")
     if problem := _trailer_problem(found):

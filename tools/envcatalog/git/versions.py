@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
+from envcatalog.git.image_record import IMAGES, parse_record
+from envcatalog.git.objects import GitObject
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.suspicion import Suspicion
 from envcatalog.git.tag_object import (
@@ -44,8 +46,8 @@ class TagReference:
 
 def scan(repository: CatalogRepository, name: str | None = None) -> VersionScan:
     """All versions of one environment, or of all."""
-    references, suspicious = _references(repository, name)
-    return _read(repository, references, suspicious)
+    found = _references(repository, name)
+    return _read(repository, found.versions, found.misnamed, found.images)
 
 
 def versions(repository: CatalogRepository, name: str | None = None) -> tuple[Version, ...]:
@@ -60,14 +62,16 @@ def latest(repository: CatalogRepository, name: str) -> Version | None:
 
 def latest_of_each(repository: CatalogRepository, name: str | None = None) -> dict[str, Version]:
     """The version with the highest number of each environment; reads no other tag objects."""
-    references, _ = _references(repository, name)
+    references = _references(repository, name)
     waiting: dict[str, list[TagReference]] = {}
-    for reference in references:
+    for reference in references.versions:
         waiting.setdefault(reference.tag.name, []).append(reference)
     found: dict[str, Version] = {}
     while waiting:
         tops = [of_one.pop() for of_one in waiting.values()]
-        found |= {version.name: version for version in _read(repository, tops, []).versions}
+        found |= {
+            version.name: version for version in _read(repository, tops, (), references.images).versions
+        }
         waiting = {name: rest for name, rest in waiting.items() if rest and name not in found}
     return dict(sorted(found.items()))
 
@@ -79,52 +83,105 @@ def by_plan(repository: CatalogRepository, name: str, plan: str) -> Version | No
 
 def read_version(repository: CatalogRepository, tag: TagName, object_id: str) -> Version | Suspicion:
     """The version that one tag object records."""
-    scanned = _read(repository, [TagReference(tag=tag, id=object_id)], [])
+    scanned = _read(repository, [TagReference(tag=tag, id=object_id)], (), {})
     return scanned.versions[0] if scanned.versions else scanned.suspicious[0]
 
 
 def tag_ids(repository: CatalogRepository, name: str | None = None) -> dict[str, str]:
     """Full reference name to object id for all tags in the place of a version, good or not."""
-    return {reference.ref: reference.id for reference in _references(repository, name)[0]}
+    return {reference.ref: reference.id for reference in _references(repository, name).versions}
 
 
-def _references(
-    repository: CatalogRepository, name: str | None
-) -> tuple[list[TagReference], list[Suspicion]]:
-    """References by name and number, and the names that are no canonical version. No object is read."""
+def image_ids(repository: CatalogRepository, name: str | None = None) -> dict[str, str]:
+    """``name@N`` to object id of what stands in the place of an image's record (`image_record`), good or not."""
+    return dict(_references(repository, name).images)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _References:
+    """References by name and number, those whose names are no canonical version, and ``name@N`` to image record."""
+
+    versions: tuple[TagReference, ...] = ()
+    misnamed: tuple[Suspicion, ...] = ()
+    images: Mapping[str, str]
+
+
+def _references(repository: CatalogRepository, name: str | None) -> _References:
+    """No object is read."""
     if name is not None and not is_name(name):
-        return [], []
-    pattern = f"{TAGS}{name or '*'}@*"
-    out = repository.processes.output("for-each-ref", "--format=%(objectname) %(refname)", pattern)
-    found, suspicious = [], []
+        return _References(images={})
+    patterns = (f"{TAGS}{name or '*'}@*", f"{IMAGES}{name or '*'}@*")
+    out = repository.processes.output("for-each-ref", "--format=%(objectname) %(refname)", *patterns)
+    found, misnamed, images = [], [], {}
     for line in out.decode(errors="surrogateescape").split("\n")[:-1]:
         object_id, ref = line.split(" ", 1)
+        if ref.startswith(IMAGES):
+            images[ref.removeprefix(IMAGES)] = object_id
+            continue
         tag = parse_tag_name(ref.removeprefix(TAGS))
         if tag is not None:
             found.append(TagReference(tag=tag, id=object_id))
         elif looks_like_version(ref):
-            suspicious.append(Suspicion(where=ref, reason="is not a valid name and number"))
-    return sorted(found, key=lambda item: (item.tag.name, item.tag.number)), suspicious
+            misnamed.append(Suspicion(where=ref, reason="is not a valid name and number", kind="misnamed"))
+    found.sort(key=lambda item: (item.tag.name, item.tag.number))
+    return _References(versions=tuple(found), misnamed=tuple(misnamed), images=images)
 
 
 def _read(
-    repository: CatalogRepository, references: Iterable[TagReference], suspicious: list[Suspicion]
+    repository: CatalogRepository,
+    references: Iterable[TagReference],
+    misnamed: Iterable[Suspicion],
+    images: Mapping[str, str],
 ) -> VersionScan:
     references = list(references)
+    suspicious = list(misnamed)
     found = []
     objects = repository.objects.read_many(
         (item.id for item in references), limit=TAG_LIMIT, missing_too=True
     )
     for reference, item in zip(references, objects, strict=True):
         try:
-            if item.kind == "missing":
-                raise NotAVersion("names an object that is missing")
-            if item.kind != "tag":
-                raise NotAVersion(f"is a lightweight tag of a {item.kind}")
-            if item.size > TAG_LIMIT:
-                raise NotAVersion(f"is larger than {TAG_LIMIT // 1024} KiB")
-            found.append(parse_tag(item.data, reference.tag, item.id))
+            found.append(parse_tag(_tag_data(item), reference.tag, item.id))
         except NotAVersion as reason:
-            suspicious.append(Suspicion(where=reference.ref, reason=str(reason)))
+            suspicious.append(Suspicion(where=reference.ref, reason=str(reason), kind=reason.kind))
+    complete = _with_images(repository, found, images, suspicious)
     suspicious.sort(key=lambda item: item.where)
-    return VersionScan(versions=tuple(found), suspicious=tuple(suspicious))
+    return VersionScan(versions=complete, suspicious=tuple(suspicious))
+
+
+def _with_images(
+    repository: CatalogRepository,
+    found: list[Version],
+    images: Mapping[str, str],
+    suspicious: list[Suspicion],
+) -> tuple[Version, ...]:
+    """The versions, those without an image completed by the record of the image that was built later."""
+    lacking = [version for version in found if not version.image and version.reference in images]
+    if not lacking:
+        return tuple(found)
+    wanted = [images[version.reference] for version in lacking]
+    records = {}
+    for version, item in zip(
+        lacking, repository.objects.read_many(wanted, limit=TAG_LIMIT, missing_too=True), strict=True
+    ):
+        try:
+            records[version.reference] = parse_record(_tag_data(item), version)
+        except NotAVersion as reason:
+            ref = IMAGES + version.reference
+            suspicious.append(Suspicion(where=ref, reason=str(reason), kind=reason.kind))
+    return tuple(
+        replace(version, image=record.image, checks=record.checks)
+        if (record := records.get(version.reference))
+        else version
+        for version in found
+    )
+
+
+def _tag_data(item: GitObject) -> bytes:
+    if item.kind == "missing":
+        raise NotAVersion("names an object that is missing", "missing")
+    if item.kind != "tag":
+        raise NotAVersion(f"is a lightweight tag of a {item.kind}", "lightweight")
+    if item.size > TAG_LIMIT:
+        raise NotAVersion(f"is larger than {TAG_LIMIT // 1024} KiB")
+    return item.data
