@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from envcatalog.image.bytecode import Compiler, has_bytecode, pyc_path
-from envcatalog.image.tree import File, Spool, Tree, read_all
+from envcatalog.image.tree import File, Link, Node, Spool, Tree, read_all
 from envcatalog.model.plan import PythonTarget
 
 
@@ -21,11 +21,11 @@ def add_bytecode(
         Refusal: see `Compiler.compile`; or the tree has a byte code file of its own already.
     """
     folders = tuple(folder + "/" for folder in below)
-    sources = {
-        path: node
-        for path, node in tree.files()
-        if path.startswith(folders) and has_bytecode(path, node.content.size)
-    }
+    sources: dict[str, File] = {}
+    for path, node in tree.items():
+        file = _file(tree, node)
+        if file is not None and path.startswith(folders) and has_bytecode(path, file.content.size):
+            sources[path] = file
     compiled = set()
     asked = (("/" + path, read_all(node.content)) for path, node in sources.items())
     for absolute, data in compiler.compile(asked):
@@ -36,3 +36,10 @@ def add_bytecode(
         tree.add(pyc_path(path, target), File(content=content, owner=sources[path].owner))
         compiled.add(path)
     return frozenset(compiled)
+
+
+def _file(tree: Tree, node: Node | None) -> File | None:
+    # Debian's `sitecustomize.py` is a link to a configuration file; each start would compile it.
+    if isinstance(node, Link) and node.target.startswith("/"):
+        node = tree.node(node.target[1:])
+    return node if isinstance(node, File) else None
