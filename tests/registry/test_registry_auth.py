@@ -340,6 +340,14 @@ def test_hosts_match_exactly_and_old_keys_too():
     assert find_credential("evil-registry.example.com") is None
 
 
+def test_docker_hub_answers_at_another_host_and_its_credential_is_stored_under_a_third():
+    assert Client("docker.io").url("/v2/") == "https://registry-1.docker.io/v2/"
+    auth = base64.b64encode(b"ada:pw").decode()
+    configure({"auths": {"https://index.docker.io/v1/": {"auth": auth}}})
+    assert find_credential("docker.io") == Credential(username="ada", password="pw")
+    assert find_credential("index.docker.io.example.com") is None
+
+
 def test_no_configuration_and_empty_entries_are_no_credential():
     assert find_credential("registry.example.com") is None
     configure({"auths": {"registry.example.com": {}}})

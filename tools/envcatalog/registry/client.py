@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 REDIRECTS = 5
 REDIRECT_STATUS = frozenset({301, 302, 303, 307, 308})
+# The one registry whose name in references is not where it answers (Docker's "distribution/reference").
+ADDRESSES = {"docker.io": "registry-1.docker.io"}
 NOTHING: Mapping[str, str] = {}
 
 
@@ -46,8 +48,9 @@ class Client:
     ) -> None:
         self.host = host
         self.policy = policy or RetryPolicy()
-        self._wire = Wire(host, insecure=insecure)
-        self._base = f"{'http' if insecure or is_loopback(host) else 'https'}://{host}"
+        address = ADDRESSES.get(host, host)
+        self._wire = Wire(address, insecure=insecure)
+        self._base = f"{'http' if insecure or is_loopback(host) else 'https'}://{address}"
         self._authorizer = Authorizer(
             host, credential=lambda: credential(host), fetch=self._fetch_token, may_send=self._wire.may_send
         )

@@ -34,6 +34,10 @@ class Credential:
     registry_token: str = field(default="", repr=False)
 
 
+# Docker files Docker Hub's credential under the address that its first registry had.
+STORED_UNDER = {"docker.io": "https://index.docker.io/v1/"}
+
+
 def find_credential(host: str) -> Credential | None:
     """The credential for exactly this host (and port), or None.
 
@@ -43,15 +47,16 @@ def find_credential(host: str) -> Credential | None:
     path = _config_path()
     config = _read_config(path)
     helpers = config.get("credHelpers")
-    helper = helpers.get(host) if isinstance(helpers, dict) else None
+    stored = STORED_UNDER.get(host, host)
+    helper = helpers.get(host, helpers.get(stored)) if isinstance(helpers, dict) else None
     helper = helper or config.get("credsStore")
     if helper:
-        found = _ask_helper(helper, host, path)
+        found = _ask_helper(helper, stored, path)
         if found is not None:
             return found
     auths = config.get("auths")
     for key, entry in auths.items() if isinstance(auths, dict) else ():
-        if _host_of(key) == host and isinstance(entry, dict):
+        if _host_of(key) in (host, _host_of(stored)) and isinstance(entry, dict):
             return _from_entry(entry, host, path)
     return None
 
