@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 
@@ -12,6 +13,12 @@ from envcatalog.model.errors import EXIT_ERROR, ProblemsFound, UserError
 
 EXIT_INTERRUPTED = 130
 
+# What a machine refuses whatever program asks: no bug, even where Python does not say of which file.
+MACHINE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EACCES, errno.EPERM),
+)
+
 
 def guarded(command: click.Command) -> int:
     """Run the command line; its exit code."""
@@ -20,8 +27,10 @@ def guarded(command: click.Command) -> int:
         sys.stdout.flush()
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except click.UsageError as error:
+        return _usage(error)
     except click.ClickException as error:
-        error.show()
+        _say(_sentence(error.format_message()), "")
         return EXIT_ERROR
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted", "")
@@ -56,6 +65,34 @@ def _say(message: str, hint: str) -> None:
         click.echo(f"hint: {visible(hint)}", err=True)
 
 
+def _usage(error: click.UsageError) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":  # `envcat` alone; only click 8.2 and later raise it
+        error.show()
+        return EXIT_ERROR
+    context = error.ctx
+    if context is not None:
+        click.echo(context.get_usage(), err=True)
+    _say(_sentence(error.format_message()), f"run `{context.command_path if context else 'envcat'} --help`")
+    return EXIT_ERROR
+
+
+def _sentence(text: str) -> str:
+    """In our spelling: no capital, no full stop."""
+    return text[:1].lower() + text[1:].removesuffix(".")
+
+
+def _machine(error: OSError) -> int:
+    reason = error.strerror or str(error)
+    hint = ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = "make room, or set `ENVCATALOG_CACHE` to a folder on another disk"
+    _say(
+        f"`{os.fsdecode(error.filename)}`: {reason}" if isinstance(error.filename, (str, bytes)) else reason,
+        hint,
+    )
+    return EXIT_ERROR
+
+
 def _bug(error: Exception) -> int:
     import platform
     import tempfile
@@ -63,9 +100,8 @@ def _bug(error: Exception) -> int:
 
     from envcatalog import __version__
 
-    if isinstance(error, OSError) and error.filename:
-        _say(f"`{error.filename}`: {error.strerror}", "")
-        return EXIT_ERROR
+    if isinstance(error, OSError) and (error.filename or error.errno in MACHINE):
+        return _machine(error)
     with tempfile.NamedTemporaryFile(
         "w", prefix="envcat-", suffix=".log", delete=False, encoding="utf-8", errors="replace"
     ) as log:

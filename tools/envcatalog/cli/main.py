@@ -9,6 +9,7 @@ import click
 
 from envcatalog import __version__
 from envcatalog.cli.errors import guarded
+from envcatalog.model.errors import UserError
 
 # Listed by hand so that `envcat --help` imports no command. The order is the order of work.
 COMMANDS = {
@@ -53,8 +54,8 @@ class LazyGroup(click.Group):
             import difflib
 
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean `{near[0]}`?" if near else ""
-            raise click.UsageError(f"there is no command `{args[0]}`.{hint}", ctx)
+            hint = f"did you mean `envcat {near[0]}`" if near else "run `envcat --help` to see all"
+            raise UserError(f"there is no command `{args[0][:80]}`", hint)
         return super().resolve_command(ctx, args)
 
 
