@@ -18,7 +18,7 @@ from envcatalog.image.paths import safe_parts, shown
 from envcatalog.image.tar import Source, TarWriter
 from envcatalog.model.errors import Refusal
 
-_SPOOL_IN_MEMORY = 16 * 1024 * 1024
+_SPOOL_IN_MEMORY = 4 * 1024 * 1024
 _CHUNK = 256 * 1024
 
 
