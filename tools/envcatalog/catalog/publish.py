@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.actions import moving_tags, plan_actions
+from envcatalog.catalog.background import Background
 from envcatalog.catalog.checking import check_image, how_checked
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.facts import version_facts
+from envcatalog.catalog.known import VersionsByName
 from envcatalog.catalog.places import SETTINGS_PATH
 from envcatalog.catalog.workshop import known_layers
 from envcatalog.git.changes import changed_paths
 from envcatalog.git.claim import VersionFacts, claim_next
 from envcatalog.git.remote import default_remote, source_url, sync_versions
-from envcatalog.git.versions import latest, versions
 from envcatalog.lock.file import lock_digest
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.image import MEDIA_INDEX, BuiltImage, Layer
@@ -55,17 +56,22 @@ def publish_names(
         sync_versions(catalog.repository, remote, names)
     content = catalog.at(commit)
     with closing(catalog.open_registry(registry)) as opened:
-        actions = plan_actions(content, names, catalog.versions_of(names), catalog.at, opened)
+        versions = catalog.versions_of(names)
+        actions = plan_actions(content, names, versions, catalog.at, opened)
         run = _Run(
             catalog=catalog,
             content=content,
             commit=commit,
             registry=opened,
             remote=remote,
+            source=source_url(catalog.repository, remote) if remote else None,
             checks=checks,
             message=message,
+            versions=versions,
+            tags=Background(inline=registry.startswith("oci:")),
         )
-        return tuple(run.publish(action) for action in actions)
+        with run.tags:
+            return tuple(run.publish(action) for action in actions)
 
 
 def _refuse_uncommitted(catalog: Catalog, names: Sequence[str]) -> None:
@@ -90,8 +96,12 @@ class _Run:
     commit: str
     registry: Registry
     remote: str | None
+    source: str | None
     checks: str
     message: str
+    versions: VersionsByName
+    tags: Background
+    layers: dict[tuple[str, ...], dict[str, Layer]] = field(default_factory=dict)
 
     def publish(self, action: Action) -> Published:
         name = action.environment
@@ -103,21 +113,22 @@ class _Run:
                 environment=name, version=None, image="", digest="", status="refused", reason=action.reason
             )
         repository = self.registry.repository(name)
-        known = versions(self.catalog.repository, name)
-        existing = next((item for item in known if item.plan == action.plan), None)
+        existing = next((item for item in self.versions(name) if item.plan == action.plan), None)
         if action.action == "skip" and existing is not None:
             return self._row(action, existing, "unchanged")
         how = ""
         if action.action == "build":
             image, how = self._build(action, repository)
-            if existing is not None and existing.image != image.digest:
+            existing = existing or self._claim(action, image, how)
+            if existing.image != image.digest:
                 raise Refusal(
                     f"`{existing.reference}` was {existing.image}, but building it again gives {image.digest}",
                     "the recorded image is not reproduced: look for an edited lock, or another release of envcat",
                 )
-            existing = existing or self._claim(action, image, how)
         assert existing is not None
-        self._tag(repository, existing)
+        known = self.versions(name)
+        # The next environment need not wait for this one's tags: nothing of it depends on them.
+        self.tags.run(lambda: self._tag(repository, existing, known))
         status: PublishStatus = "published" if action.action == "build" else "retagged"
         return self._row(action, existing, status, how)
 
@@ -141,9 +152,16 @@ class _Run:
         """Layers that the registry holds: of the newest image of the environment, and of those it inherits from."""
         layers: dict[str, Layer] = {}
         for ancestor in self.content.chain(name):
-            newest = latest(self.catalog.repository, ancestor.name)
-            if newest is not None and newest.image:
-                layers |= known_layers(self.registry.repository(ancestor.name), newest.image, plan)
+            newest = max(self.versions(ancestor.name), key=lambda version: version.number, default=None)
+            if newest is None or not newest.image:
+                continue
+            if ancestor.name == name:
+                layers |= known_layers(self.registry.repository(name), newest.image, plan)
+                continue
+            place = (newest.image, *(item.platform for item in plan.platforms))
+            if place not in self.layers:
+                self.layers[place] = known_layers(self.registry.repository(ancestor.name), newest.image, plan)
+            layers |= self.layers[place]
         return layers
 
     def _claim(self, action: Action, image: BuiltImage, how: str) -> Version:
@@ -158,11 +176,13 @@ class _Run:
             checks=how,
             message=self.message,
         )
-        return claim_next(self.catalog.repository, action.environment, facts, remote=self.remote)
+        version = claim_next(self.catalog.repository, action.environment, facts, remote=self.remote)
+        self.versions.learn(version)
+        return version
 
-    def _tag(self, repository: Repository, version: Version) -> None:
-        source = source_url(self.catalog.repository, self.remote) if self.remote else None
-        facts = version_facts(version, source)
+    def _tag(self, repository: Repository, version: Version, known: Sequence[Version]) -> None:
+        """Point the registry's tags at the version. Git is not asked, since this may run on another thread."""
+        facts = version_facts(version, self.source)
         manifest = repository.manifest(version.image)
         if manifest is None:
             raise UserError(
@@ -172,7 +192,6 @@ class _Run:
         if repository.head(number) != version.image:
             repository.referrers_put(manifest, VERSION_ARTIFACT, facts)
             repository.put_manifest(manifest.data, manifest.media_type, tag=number, annotations=facts)
-        known = versions(self.catalog.repository, version.name)
         aliases = self.content.environment(version.name).aliases
         for tag, target in sorted(moving_tags(repository, aliases, known).items()):
             pointed = manifest if target.image == version.image else repository.manifest(target.image)
@@ -182,7 +201,7 @@ class _Run:
                     f"check out {target.reference} and publish it",
                 )
             repository.put_manifest(
-                pointed.data, MEDIA_INDEX, tag=tag, annotations=version_facts(target, source)
+                pointed.data, MEDIA_INDEX, tag=tag, annotations=version_facts(target, self.source)
             )
 
     def _row(self, action: Action, version: Version, status: PublishStatus, how: str = "") -> Published:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from envcatalog.catalog.content import Content
+from envcatalog.catalog.known import VersionsByName
 from envcatalog.catalog.places import cache_folder
 from envcatalog.catalog.reference import parse_reference
 from envcatalog.catalog.workshop import Workshop
@@ -245,9 +246,9 @@ class Catalog:
             self.content.reading(name)
         return chosen or self.content.names
 
-    def versions_of(self, names: Sequence[str]) -> _VersionsByName:
+    def versions_of(self, names: Sequence[str]) -> VersionsByName:
         """Versions by name, ascending, for many names at once."""
-        return _VersionsByName(self.repository, names)
+        return VersionsByName(self.repository, names)
 
     def _version(self, name: str, number: int | None, have: Sequence[Version]) -> Version:
         if number is None and have:
@@ -260,22 +261,3 @@ class Catalog:
         raise UserError(
             f"`{name}` has {wanted}", f"it has {listed}" if listed else "run `envcat publish` to make one"
         )
-
-
-class _VersionsByName:
-    """Versions of a name, ascending; one question to Git for one name, and one for many."""
-
-    MANY = 4
-
-    def __init__(self, repository: CatalogRepository, names: Sequence[str]) -> None:
-        self._repository = repository
-        self._found: dict[str, list[Version]] = {}
-        if len(names) > self.MANY:
-            self._found = {name: [] for name in names}
-            for version in versions(repository):
-                self._found.setdefault(version.name, []).append(version)
-
-    def __call__(self, name: str) -> Sequence[Version]:
-        if name not in self._found:
-            self._found[name] = list(versions(self._repository, name))
-        return sorted(self._found[name], key=lambda version: version.number)
