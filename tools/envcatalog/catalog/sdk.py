@@ -25,7 +25,7 @@ from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.source import Revision, WorkTree
 from envcatalog.git.versions import latest_of_each, versions
 from envcatalog.model.errors import UserError
-from envcatalog.model.result import Listed, Locked, Published
+from envcatalog.model.result import Listed, Locked, Published, Registered, Verified
 from envcatalog.model.seams import Progress, Registry, Silent
 from envcatalog.model.version import Version
 
@@ -158,6 +158,35 @@ class Catalog:
                 "use `--registry`, `ENVCAT_REGISTRY`, or `registry:` in catalog/catalog.yaml",
             )
         return publish_names(self, self._names(names), registry=where, checks=checks, message=message)
+
+    def register(
+        self, names: Iterable[str], *, message: str = "", lock: bool = True
+    ) -> tuple[Registered, ...]:
+        """Lock, commit and make versions without images; see `catalog.register`."""
+        from envcatalog.catalog.register import register_names
+
+        return register_names(self, self._names(names), message=message, lock=lock)
+
+    def verify(
+        self,
+        references: Iterable[str] = (),
+        *,
+        registry: str | None = None,
+        offline: bool = False,
+        require_signed: bool = False,
+        rebuild: Iterable[str] = (),
+    ) -> Verified:
+        """Whether versions are still what they were; see `catalog.verifying`."""
+        from envcatalog.catalog.verifying import verify_references
+
+        return verify_references(
+            self,
+            tuple(references),
+            registry=registry,
+            offline=offline,
+            require_signed=require_signed,
+            rebuild=tuple(rebuild),
+        )
 
     def list(self) -> tuple[Listed, ...]:
         """One row for each environment of the work tree, sorted by name; broken definitions have no description."""

@@ -20,10 +20,12 @@ COMMANDS = {
     "plan": "Say what publish would do for each environment, and why.",
     "build": "Build images into an OCI layout without publishing a version.",
     "publish": "Build what changed, check it, and publish it as a version.",
+    "register": "Lock, commit and make versions without building images.",
     "list": "List the environments with their versions and aliases.",
     "show": "Show one environment: definition, lock and image.",
     "log": "Show the versions of an environment.",
     "diff": "Show what differs between two environments or versions.",
+    "verify": "Find versions that are no longer what they were.",
     "doctor": "Say what this machine has, what is missing, and what to do.",
     "demo": "Walk through all of it in an empty folder.",
 }

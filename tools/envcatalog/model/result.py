@@ -7,10 +7,12 @@ from typing import Literal
 
 from envcatalog.model.change import Change
 from envcatalog.model.environment import Kind
+from envcatalog.model.problem import Severity
 
 CheckHow = Literal["engine", "namespace", "none", "not-run"]
 LockStatus = Literal["written", "unchanged", "stale"]
 PublishStatus = Literal["published", "unchanged", "retagged", "refused"]
+RegisterStatus = Literal["registered", "unchanged", "refused"]
 FindingState = Literal["ok", "missing", "warning"]
 
 
@@ -43,6 +45,56 @@ class Published:
     status: PublishStatus
     reason: str = ""
     checks: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """What `register` did for one environment.
+
+    Attributes:
+        version: None where it was refused.
+        commit: full id of the version's commit; empty likewise, and so is `plan`.
+        reason: why, in the plan's words.
+    """
+
+    environment: str
+    version: int | None
+    status: RegisterStatus
+    commit: str = ""
+    plan: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discrepancy:
+    """One thing that `verify` found, with both sides of it.
+
+    Attributes:
+        reference: ``name@N``, ``name`` for all versions of one, or a full Git reference that is no version.
+        code: ``tag-moved``, ``lock-edited`` ...; see `catalog.verifying`.
+        severity: ``warning`` is for what may be in order; it does not make the answer no.
+        expected, found: empty where there is nothing to name.
+    """
+
+    reference: str
+    code: str
+    severity: Severity
+    message: str
+    expected: str = ""
+    found: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """The answer of `verify`: how many versions were looked at, and what is wrong with them."""
+
+    verified: int
+    findings: tuple[Discrepancy, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing is wrong; warnings do not count."""
+        return all(item.severity != "error" for item in self.findings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
