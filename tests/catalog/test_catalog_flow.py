@@ -116,6 +116,7 @@ def test_history_as_json(workplace: Workplace) -> None:
                 "plan": trailers[number - 1]["Plan"],
                 "lock": trailers[number - 1]["Lock"],
                 "checks": "none",
+                "signed": False,
             }
             for number in (2, 1)
         ]

@@ -15,6 +15,7 @@ from envcatalog.model.problem import Problem
 from envcatalog.model.result import CheckReport, CheckResult, Finding, Listed, Locked, Published
 from envcatalog.model.version import Version
 from envcatalog.report import json as report
+from envcatalog.report import show
 from envcatalog.report.github import plan_github, problems_github
 from envcatalog.report.markdown import MAX_CHARACTERS, changes_markdown, code, plan_markdown
 from envcatalog.report.matrix import plan_matrix
@@ -94,7 +95,7 @@ LOCK = Lock(
             ["versions"],
             ["version", "commit", "date", "author", "message", "image"],
         ),
-        (report.diff_json([CHANGE]), ["changes"], ["path", "kind", "before", "after"]),
+        (report.diff_json([CHANGE]), ["changes", "sizes"], ["path", "kind", "before", "after"]),
         (
             report.lock_json([Locked(environment="a", status="written", lock=DIGEST, changes=(CHANGE,))]),
             ["locks"],
@@ -139,7 +140,7 @@ def test_values_of_the_contract():
 
 
 def test_show_and_checks():
-    value = json.loads(report.show_json(ENVIRONMENT, definition={"name": "a"}, lock=LOCK, versions=[VERSION]))
+    value = json.loads(show.show_json(ENVIRONMENT, definition={"name": "a"}, lock=LOCK, versions=[VERSION]))
     assert value["tags"] == {"k": "v"}
     assert value["version"] == 2
     assert value["lock"]["base"] == {"environment": "p", "plan": DIGEST}

@@ -10,7 +10,7 @@ from envcatalog.model.plan import Action
 from envcatalog.model.problem import Problem
 from envcatalog.model.result import CheckReport, CheckResult, Finding, Listed, Locked, Published
 from envcatalog.model.version import Version
-from envcatalog.report import text
+from envcatalog.report import show, text
 from envcatalog.report.problems import source_and_caret
 from envcatalog.report.safe import visible, width
 
@@ -256,7 +256,7 @@ def test_show():
         bytecode=None,
         platforms=(PlatformLock(platform="linux/amd64", wheels=(wheel,)),),
     )
-    assert text.show_text(environment, lock=lock, versions=()) == (
+    assert show.show_text(environment, lock=lock, versions=()) == (
         "sklearn\n"
         "  description  Training\n"
         "  kind         system\n"

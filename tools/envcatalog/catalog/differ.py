@@ -16,10 +16,21 @@ PACKAGE_FIELDS = {("python", "packages"), ("apt",)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One side of a comparison; `environment` is None where it does not exist."""
+    """One side of a comparison.
+
+    Attributes:
+        environment: None where it does not exist.
+        inherited: name and lock of each environment that it inherits from, the root first.
+    """
 
     environment: Environment | None
     lock: Lock | None
+    inherited: tuple[tuple[str, Lock | None], ...] = ()
+
+    @property
+    def locks(self) -> tuple[tuple[str, Lock | None], ...]:
+        """All locks whose artefacts are in the image: with the name they are inherited from, empty for its own."""
+        return (*self.inherited, ("", self.lock))
 
 
 def diff_sides(before: Side, after: Side) -> tuple[Change, ...]:
@@ -92,7 +103,8 @@ def _base_digest(before: Side, after: Side) -> list[Change]:
 
 
 def _packages(kind: str, before: Side, after: Side) -> list[Change]:
-    old, new = _versions(kind, before.lock), _versions(kind, after.lock)
+    old, new = _versions(kind, before), _versions(kind, after)
+    old_source, new_source = _sources(kind, before), _sources(kind, after)
     old_asked, new_asked = _asked(kind, before.environment), _asked(kind, after.environment)
     order: Order = deb_version_kind if kind == "apt" else version_kind
     changes = []
@@ -107,7 +119,12 @@ def _packages(kind: str, before: Side, after: Side) -> list[Change]:
         if was is not None and now is not None:
             how = how_both(was, now)
         direct = name in old_asked or name in new_asked
-        changes.append(Change(path=f"{kind}.{name}", kind=how, before=was, after=now, direct=direct))
+        source = new_source.get(name, old_source.get(name, ""))
+        changes.append(
+            Change(
+                path=f"{kind}.{name}", kind=how, before=was, after=now, direct=direct, inherited_from=source
+            )
+        )
     return changes
 
 
@@ -115,12 +132,23 @@ def _changed(_before: str, _after: str) -> ChangeKind:
     return "changed"
 
 
-def _versions(kind: str, lock: Lock | None) -> dict[str, str]:
+def _versions(kind: str, side: Side) -> dict[str, str]:
     found: dict[str, set[str]] = {}
-    for platform in lock.platforms if lock else ():
-        for artefact in platform.wheels if kind == "python.packages" else platform.debs:
-            found.setdefault(artefact.name, set()).add(artefact.version)
+    for _, lock in side.locks:
+        for platform in lock.platforms if lock else ():
+            for artefact in platform.wheels if kind == "python.packages" else platform.debs:
+                found.setdefault(artefact.name, set()).add(artefact.version)
     return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
+
+
+def _sources(kind: str, side: Side) -> dict[str, str]:
+    """Package name to the environment whose lock holds it; empty for the side's own."""
+    found: dict[str, str] = {}
+    for source, lock in side.locks:
+        for platform in lock.platforms if lock else ():
+            for artefact in platform.wheels if kind == "python.packages" else platform.debs:
+                found[artefact.name] = source
+    return found
 
 
 def _asked(kind: str, environment: Environment | None) -> dict[str, str]:

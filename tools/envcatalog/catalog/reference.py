@@ -1,11 +1,29 @@
-"""References: ``name`` (the work tree), ``name@3``, ``name@latest``, ``name@prod``, ``name@<commit or branch>``."""
+"""References: how a user names an environment at a moment.
+
+``name`` and ``name@{worktree}`` are the work tree, uncommitted edits included. What stands behind any other ``@`` is
+taken as the first of these that it can be: a version number (``name@3``), ``latest``, a date or time
+(``name@2026-03-31``), an alias of the definition in the work tree (``name@prod``), then what Git knows, in Git's own
+order: a tag, a branch, a full or short commit id, each also with ``~N``. What an earlier meaning hides can be spelled
+out: ``name@refs/heads/prod`` is the branch where ``prod`` is an alias, too.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from envcatalog.model.errors import UserError
 from envcatalog.model.names import is_name
+
+WORKTREE = "{worktree}"
+LATEST = "latest"
+_DATE = re.compile(
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?P<time>[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})?\Z",
+    re.ASCII,
+)
+_FORMS = "a reference is `name`, `name@3`, `name@latest`, `name@prod`, `name@2026-03-31` or `name@<commit>`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,12 +34,38 @@ class Reference:
     at: str = ""
 
     @property
+    def is_worktree(self) -> bool:
+        """Whether it names the files on disk."""
+        return self.at in ("", WORKTREE)
+
+    @property
     def number(self) -> int | None:
         """The version number, if it is one: no sign, no leading zero, at most nine digits."""
         canonical = (
             self.at.isascii() and self.at.isdigit() and not self.at.startswith("0") and len(self.at) < 10
         )
         return int(self.at) if canonical else None
+
+    @property
+    def moment(self) -> datetime | None:
+        """The last moment that is meant, if it is a date or a time: a day's end; UTC unless an offset is given.
+
+        Raises:
+            UserError: there is no such day or time.
+        """
+        match = _DATE.match(self.at)
+        if match is None:
+            return None
+        time = match["time"] or "T00:00"
+        try:
+            moment = datetime.fromisoformat(f"{match['day']}T{time[1:]}{match['zone'] or 'Z'}")
+            if not match["time"]:
+                moment += timedelta(days=1, microseconds=-1)
+            return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise UserError(
+                f"`{self.at}` is no date", "write `2026-03-31` or `2026-03-31T18:00+02:00`"
+            ) from None
 
 
 def parse_reference(text: str) -> Reference:
@@ -32,10 +76,7 @@ def parse_reference(text: str) -> Reference:
     """
     name, separator, at = text.partition("@")
     if not is_name(name):
-        raise UserError(
-            f"`{text[:80]}` is no reference",
-            "a reference is `name`, `name@3`, `name@latest`, `name@prod` or `name@<commit>`",
-        )
+        raise UserError(f"`{text[:80]}` is no reference", _FORMS)
     if separator and not at:
         raise UserError(f"`{text[:80]}` has nothing after the `@`", f"write `{name}` or `{name}@latest`")
     return Reference(name=name, at=at)

@@ -8,7 +8,6 @@ with Catalog.open(Path(".")) as catalog:
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from functools import cached_property
@@ -18,9 +17,7 @@ from typing import TYPE_CHECKING, Self
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.known import VersionsByName
 from envcatalog.catalog.places import cache_folder
-from envcatalog.catalog.reference import parse_reference
 from envcatalog.catalog.workshop import Workshop
-from envcatalog.git.refs import resolve
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.source import Revision, WorkTree
 from envcatalog.git.versions import latest_of_each, versions
@@ -30,7 +27,8 @@ from envcatalog.model.seams import Progress, Registry, Silent
 from envcatalog.model.version import Version
 
 if TYPE_CHECKING:
-    from envcatalog.catalog.differ import Side
+    from envcatalog.catalog.compare import Comparison
+    from envcatalog.catalog.resolve import Resolved
     from envcatalog.catalog.validating import Validation
     from envcatalog.model.change import Change
     from envcatalog.model.image import BuiltImage
@@ -205,57 +203,33 @@ class Catalog:
             )
         return tuple(rows)
 
-    def versions(self, name: str) -> tuple[Version, ...]:
-        """Versions of one environment, newest first."""
+    def versions(self, name: str, *, gone: bool = False) -> tuple[Version, ...]:
+        """Versions of one environment, newest first; `gone`: it may be missing from the work tree."""
         found = versions(self.repository, name)
-        if not found:
+        if not found and not gone:
             self.content.reading(name)  # an unknown name is an error, an unpublished one is not
         return tuple(sorted(found, key=lambda version: version.number, reverse=True))
 
+    def find(self, text: str) -> Resolved:
+        """What a reference points at: content, commit and version; see `catalog.reference` for what it may be."""
+        from envcatalog.catalog.resolve import resolve_reference
+
+        return resolve_reference(self, text)
+
     def resolve(self, text: str) -> tuple[str, Content]:
         """The name of a reference and the content it points at; the work tree for a bare name."""
-        reference = parse_reference(text)
-        if not reference.at or reference.at == "{worktree}":
-            return reference.name, self.content
-        have = self.versions(reference.name)
-        if reference.number is not None or reference.at == "latest":
-            return reference.name, self.at(self._version(reference.name, reference.number, have).commit)
-        aliases = dict(self.content.environment(reference.name).aliases)
-        if reference.at in aliases:
-            return reference.name, self.at(self._version(reference.name, aliases[reference.at], have).commit)
-        try:
-            return reference.name, self.at(resolve(self.repository, reference.at))
-        except UserError as error:
-            known = [*aliases, "latest", *(str(version.number) for version in have)]
-            near = difflib.get_close_matches(reference.at, known, n=1)
-            hint = f"did you mean `{reference.name}@{near[0]}`" if near else f"there is {', '.join(known)}"
-            raise UserError(f"`{reference.name}` has no `{reference.at[:80]}`", hint) from error
-
-    def side(self, text: str) -> Side:
-        """Definition and lock at a reference, for a comparison."""
-        from envcatalog.catalog.differ import Side
-
-        name, content = self.resolve(text)
-        return Side(environment=content.environment(name), lock=content.lock(name))
+        found = self.find(text)
+        return found.name, found.content
 
     def diff(self, before: str, after: str | None = None) -> tuple[Change, ...]:
         """What differs; with one reference, what the work tree changed since the newest version (or HEAD)."""
-        from envcatalog.catalog.differ import Side, diff_sides
+        return self.compare(before, after).changes
 
-        if after is not None:
-            return diff_sides(self.side(before), self.side(after))
-        reference = parse_reference(before)
-        if reference.at:
-            return diff_sides(self.side(before), self.side(reference.name))
-        new = self.side(reference.name)
-        if versions(self.repository, reference.name):
-            return diff_sides(self.side(f"{reference.name}@latest"), new)
-        head = self.repository.head()
-        at_head = self.at(head) if head else None
-        if at_head is None or reference.name not in at_head.names:
-            return diff_sides(Side(environment=None, lock=None), new)
-        old = Side(environment=at_head.environment(reference.name), lock=at_head.lock(reference.name))
-        return diff_sides(old, new)
+    def compare(self, before: str, after: str | None = None) -> Comparison:
+        """The same with sizes; inherited packages are included."""
+        from envcatalog.catalog.compare import compare
+
+        return compare(self, before, after)
 
     def open_registry(self, where: str) -> Registry:
         """A registry or OCI layout; a relative folder is below the current one."""
@@ -278,15 +252,3 @@ class Catalog:
     def versions_of(self, names: Sequence[str]) -> VersionsByName:
         """Versions by name, ascending, for many names at once."""
         return VersionsByName(self.repository, names)
-
-    def _version(self, name: str, number: int | None, have: Sequence[Version]) -> Version:
-        if number is None and have:
-            return have[0]
-        for version in have:
-            if version.number == number:
-                return version
-        wanted = "no version" if number is None else f"no version {number}"
-        listed = ", ".join(str(version.number) for version in have[:10])
-        raise UserError(
-            f"`{name}` has {wanted}", f"it has {listed}" if listed else "run `envcat publish` to make one"
-        )

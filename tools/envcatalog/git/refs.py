@@ -52,6 +52,13 @@ def resolve(repository: CatalogRepository, text: str) -> str:
     raise UserError(f"no commit, branch or tag is called {quote(text)}", hint)
 
 
+def branches(repository: CatalogRepository) -> tuple[str, ...]:
+    """Short names of the local branches, at most 100, the ones with the newest commits first."""
+    arguments = ("for-each-ref", "--count=100", "--sort=-committerdate", "--format=%(refname:lstrip=2)")
+    out = repository.processes.output(*arguments, "refs/heads/")
+    return tuple(out.decode(errors="surrogateescape").splitlines())
+
+
 def _described(repository: CatalogRepository, text: str) -> list[str]:
     names = [f"refs/heads/{text}", f"refs/tags/{text}"]
     return [

@@ -101,6 +101,7 @@ def parse_tag(data: bytes, expected: TagName, object_id: str) -> Version:
         lock=trailers["Lock"],
         checks=trailers.get("Checks", ""),
         tag=object_id,
+        signed=is_signed(data),
     )
 
 

@@ -16,6 +16,7 @@ class Change:
         path: ``python.packages.pandas``, ``variables.OMP_NUM_THREADS``, ``base`` ...
         before, after: None where there is none.
         direct: asked for in the definition, not only a consequence of it (packages only).
+        inherited_from: the environment whose lock holds the package, where it is not the compared one's own.
     """
 
     path: str
@@ -23,3 +24,13 @@ class Change:
     before: str | None
     after: str | None
     direct: bool = True
+    inherited_from: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """Bytes of all locked files of one platform, inherited ones included; None where a side has none."""
+
+    platform: str
+    before: int | None
+    after: int | None

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 Range = tuple[int, int | None]
+
+
+def to_ranges(numbers: Iterable[int]) -> tuple[Range, ...]:
+    """The shortest ranges that hold exactly these numbers."""
+    ranges: list[Range] = []
+    for number in sorted(set(numbers)):
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    return tuple(ranges)
 
 
 def read_ranges(text: str) -> tuple[Range, ...]:

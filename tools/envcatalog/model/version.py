@@ -18,6 +18,7 @@ class Version:
         checks: how the checks were run: ``engine``, ``namespace``, ``none`` (nothing to run) or ``not-run``; where
             platforms differ, ``linux/amd64=engine, linux/arm64=not-run``.
         tag: object id of the tag object.
+        signed: whether the tag carries a signature; `verify` says whether it is a good one.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Version:
     lock: str = ""
     checks: str = ""
     tag: str = ""
+    signed: bool = False
 
     @property
     def reference(self) -> str:

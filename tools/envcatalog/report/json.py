@@ -6,10 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from envcatalog.model.change import Change
-from envcatalog.model.environment import Environment
+from envcatalog.model.change import Change, Download
 from envcatalog.model.image import BuiltImage
-from envcatalog.model.lock import Lock, LockedEnvironment, LockedImage
 from envcatalog.model.plan import Action
 from envcatalog.model.problem import Problem
 from envcatalog.model.result import CheckReport, Finding, Listed, Locked, Published
@@ -51,12 +49,13 @@ def list_json(environments: Sequence[Listed]) -> str:
 
 def log_json(versions: Sequence[Version]) -> str:
     """``{"versions": [{"version", "commit", "date", "author", "message", "image"}]}``, then others."""
-    return dump({"versions": [_version(item) for item in versions]})
+    return dump({"versions": [version_value(item) for item in versions]})
 
 
-def diff_json(changes: Sequence[Change]) -> str:
-    """``{"changes": [{"path", "kind", "before", "after"}]}``, then ``direct``."""
-    return dump({"changes": [_change(item) for item in changes]})
+def diff_json(changes: Sequence[Change], downloads: Sequence[Download] = ()) -> str:
+    """``{"changes": [{"path", "kind", "before", "after"}]}``, then others; sizes in bytes."""
+    sizes = {item.platform: {"before": item.before, "after": item.after} for item in downloads}
+    return dump({"changes": [_change(item) for item in changes], "sizes": {"download": sizes}})
 
 
 def lock_json(locked: Sequence[Locked]) -> str:
@@ -79,30 +78,6 @@ def lock_json(locked: Sequence[Locked]) -> str:
 def build_json(images: Sequence[BuiltImage]) -> str:
     """``{"images": [{"environment", "plan", "digest", "platforms": [...]}]}``; sizes in bytes, compressed."""
     return dump({"images": [_image(item) for item in images]})
-
-
-def show_json(
-    environment: Environment,
-    *,
-    definition: Mapping[str, Any],
-    lock: Lock | None,
-    versions: Sequence[Version],
-) -> str:
-    """One environment: metadata, the definition's normalised values, what is locked, and the versions."""
-    return dump(
-        {
-            "name": environment.name,
-            "kind": environment.kind,
-            "description": environment.description,
-            "owners": list(environment.owners),
-            "tags": dict(environment.tags),
-            "aliases": dict(environment.aliases),
-            "version": max((item.number for item in versions), default=None),
-            "definition": definition,
-            "lock": _lock(lock) if lock else None,
-            "versions": [_version(item) for item in versions],
-        }
-    )
 
 
 def checks_json(reports: Sequence[CheckReport]) -> str:
@@ -182,7 +157,8 @@ def _published(item: Published) -> dict[str, Any]:
     }
 
 
-def _version(item: Version) -> dict[str, Any]:
+def version_value(item: Version) -> dict[str, Any]:
+    """A version's keys, the contract's first."""
     return {
         "version": item.number,
         "commit": item.commit,
@@ -194,6 +170,7 @@ def _version(item: Version) -> dict[str, Any]:
         "plan": item.plan or None,
         "lock": item.lock or None,
         "checks": item.checks or None,
+        "signed": item.signed,
     }
 
 
@@ -204,6 +181,7 @@ def _change(item: Change) -> dict[str, Any]:
         "before": item.before,
         "after": item.after,
         "direct": item.direct,
+        "inherited_from": item.inherited_from or None,
     }
 
 
@@ -222,25 +200,3 @@ def _image(item: BuiltImage) -> dict[str, Any]:
             for platform in item.platforms
         ],
     }
-
-
-def _lock(lock: Lock) -> dict[str, Any]:
-    return {
-        "definition": lock.definition,
-        "base": _locked_base(lock.base),
-        "platforms": {
-            item.platform: {
-                "debs": {deb.name: deb.version for deb in item.debs},
-                "wheels": {wheel.name: wheel.version for wheel in item.wheels},
-            }
-            for item in lock.platforms
-        },
-    }
-
-
-def _locked_base(base: LockedImage | LockedEnvironment | None) -> dict[str, str] | None:
-    if base is None:
-        return None
-    if isinstance(base, LockedImage):
-        return {"image": base.image, "digest": base.digest}
-    return {"environment": base.environment, "plan": base.plan}

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from envcatalog.model.change import Change
+from envcatalog.model.change import Change, Download
 from envcatalog.model.plan import Action
 from envcatalog.report.safe import visible
-from envcatalog.report.text import plan_totals
+from envcatalog.report.size import download_text
+from envcatalog.report.text import change_note, plan_totals
 
 MAX_CHARACTERS = 60_000  # GitHub refuses a comment of more than 65,536
 MAX_CELL = 300
@@ -35,12 +36,17 @@ def plan_markdown(actions: Sequence[Action]) -> str:
     ) + (f"\n{totals}")
 
 
-def changes_markdown(changes: Sequence[Change]) -> str:
-    """One row for each change."""
+def changes_markdown(changes: Sequence[Change], downloads: Sequence[Download] = ()) -> str:
+    """One row for each change, then how much there is to download."""
     if not changes:
         return "No differences.\n"
-    rows = [(item.kind, code(item.path), code(item.before), code(item.after)) for item in changes]
-    return _table(("Change", "Path", "Before", "After"), rows, room=MAX_CHARACTERS)
+    rows = [
+        (item.kind, code(item.path) + change_note(item), code(item.before), code(item.after))
+        for item in changes
+    ]
+    lines = [f"Download, {item.platform}: {download_text(item)}." for item in downloads]
+    below = "\n" + "\n".join(lines) + "\n" if lines else ""
+    return _table(("Change", "Path", "Before", "After"), rows, room=MAX_CHARACTERS - len(below)) + below
 
 
 def code(text: str | None) -> str:

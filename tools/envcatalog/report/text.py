@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 from envcatalog.model.change import Change
-from envcatalog.model.environment import Base, DebianBase, Environment, ImageBase
-from envcatalog.model.lock import Lock
 from envcatalog.model.plan import Action
 from envcatalog.model.result import CheckReport, CheckResult, Finding, Listed, Locked, Published
 from envcatalog.model.version import Version
@@ -72,7 +70,7 @@ def locked_text(locked: Sequence[Locked], *, colour: bool = False) -> str:
 def environments_text(environments: Sequence[Listed], *, colour: bool = False) -> str:
     """A table with a head line."""
     rows = [
-        (item.name, item.kind, str(item.version or "-"), _aliases(item.aliases) or "-", item.description)
+        (item.name, item.kind, str(item.version or "-"), aliases_text(item.aliases) or "-", item.description)
         for item in environments
     ]
     return table(rows, head=("NAME", "KIND", "VERSION", "ALIASES", "DESCRIPTION"), colour=colour)
@@ -124,39 +122,6 @@ def doctor_text(findings: Sequence[Finding], *, colour: bool = False) -> str:
     )
 
 
-def show_text(
-    environment: Environment, *, lock: Lock | None, versions: Sequence[Version], colour: bool = False
-) -> str:
-    """One environment: what was asked for, what is locked, and its newest version."""
-    newest = max(versions, key=lambda item: item.number, default=None)
-    python = environment.python
-    facts = [
-        ("description", environment.description),
-        ("kind", environment.kind),
-        ("owners", ", ".join(environment.owners)),
-        ("tags", ", ".join(f"{key}={value}" for key, value in environment.tags)),
-        ("aliases", _aliases(environment.aliases)),
-        ("version", f"{newest.number}, {newest.date}" if newest else "not published"),
-        ("image", newest.image if newest else ""),
-        ("base", base_text(environment.base)),
-        ("apt", ", ".join(environment.apt)),
-        ("python", python.version if python else ""),
-        ("packages", ", ".join(python.packages) if python else ""),
-        ("platforms", ", ".join(environment.platforms)),
-        ("checks", "; ".join(environment.checks)),
-        ("locked", _locked(lock)),
-    ]
-    rows = [(name, value) for name, value in facts if value]
-    return paint(visible(environment.name), BOLD, colour=colour) + "\n" + table(rows, indent="  ")
-
-
-def base_text(base: Base) -> str:
-    """``debian bookworm``, ``image HOST/PATH:TAG`` or ``environment NAME``."""
-    if isinstance(base, DebianBase):
-        return f"debian {base.suite}"
-    return f"image {base.image}" if isinstance(base, ImageBase) else f"environment {base.environment}"
-
-
 def short_digest(digest: str) -> str:
     """The first twelve digits, as engines show them."""
     return digest.removeprefix("sha256:")[:SHORT]
@@ -193,11 +158,15 @@ def _painted(line: str, first: str, is_head: bool, colour: bool) -> str:
 
 
 def _change_lines(changes: Sequence[Change], colour: bool) -> list[str]:
-    rows = [
-        (item.kind, item.path + ("" if item.direct else " (indirect)"), _before_after(item))
-        for item in changes
-    ]
+    rows = [(item.kind, f"{item.path}{change_note(item)}", _before_after(item)) for item in changes]
     return table(rows, colour=colour).splitlines()
+
+
+def change_note(change: Change) -> str:
+    """Why a package is there though the definition does not ask for it; empty where it does."""
+    if change.inherited_from:
+        return f" (from {change.inherited_from})"
+    return "" if change.direct else " (indirect)"
 
 
 def _before_after(change: Change) -> str:
@@ -220,13 +189,6 @@ def _version(version: int | None) -> str:
     return f"version {version}" if version is not None else "-"
 
 
-def _aliases(aliases: Sequence[tuple[str, int]]) -> str:
+def aliases_text(aliases: Sequence[tuple[str, int]]) -> str:
+    """``prod=3, staging=5``."""
     return ", ".join(f"{name}={number}" for name, number in aliases)
-
-
-def _locked(lock: Lock | None) -> str:
-    if lock is None:
-        return "no, run `envcat lock`"
-    return "; ".join(
-        f"{item.platform} {len(item.debs)} debs, {len(item.wheels)} wheels" for item in lock.platforms
-    )

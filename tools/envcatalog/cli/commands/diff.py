@@ -16,20 +16,24 @@ from envcatalog.cli.options import catalog_options, colour, emit, formats, open_
 def command(ctx: click.Context, before: str, after: str | None, directory: str | None, form: str) -> int:
     """Show what differs from A to B: packages added, removed, upgraded, downgraded, and settings.
 
-    With a bare NAME alone: what the work tree changed since the newest version. Exit code 0 either way.
+    Packages of the environments that it inherits from are included. With a bare NAME alone: what the work tree changed
+    since the newest version. Sizes are those of the files that the locks name; installed sizes and licences are in no
+    lock, so they are not told. Exit code 0 either way.
     """
-    changes = open_catalog(ctx, directory).diff(before, after)
+    found = open_catalog(ctx, directory).compare(before, after)
     if form == "json":
         from envcatalog.report.json import diff_json
 
-        text = diff_json(changes)
+        text = diff_json(found.changes, found.downloads)
     elif form == "markdown":
         from envcatalog.report.markdown import changes_markdown
 
-        text = changes_markdown(changes)
+        text = changes_markdown(found.changes, found.downloads)
     else:
+        from envcatalog.report.size import downloads_text
         from envcatalog.report.text import changes_text
 
-        text = changes_text(changes, colour=colour())
+        text = changes_text(found.changes, colour=colour())
+        text += downloads_text(found.downloads) if found.changes else ""
     emit(text)
     return 0

@@ -13,19 +13,41 @@ from envcatalog.cli.options import catalog_options, colour, emit, formats, open_
 @formats()
 @click.pass_context
 def command(ctx: click.Context, reference: str, directory: str | None, form: str) -> int:
-    """Show one environment at a reference: NAME, NAME@3, NAME@latest, NAME@ALIAS or NAME@COMMIT."""
+    """Show definition, lock and image of an environment at a reference.
+
+    \b
+    NAME, NAME@{worktree}   the files on disk
+    NAME@3, NAME@latest     a version
+    NAME@prod               the version that an alias names
+    NAME@2026-03-31         the version that was latest at the end of that day (UTC, or with an offset)
+    NAME@<commit or branch>
+    """
     from envcatalog.definition.canonical import definition_values
 
     catalog = open_catalog(ctx, directory)
-    name, content = catalog.resolve(reference)
-    environment, lock, versions = content.environment(name), content.lock(name), catalog.versions(name)
+    found = catalog.find(reference)
+    environment, lock = found.environment, found.content.lock(found.name)
+    versions = catalog.versions(found.name, gone=found.commit is not None)
     if form == "json":
-        from envcatalog.report.json import show_json
+        from envcatalog.report.show import show_json
 
-        text = show_json(environment, definition=definition_values(environment), lock=lock, versions=versions)
+        text = show_json(
+            environment,
+            definition=definition_values(environment),
+            lock=lock,
+            versions=versions,
+            at=(found.commit, found.version) if found.commit else None,
+        )
     else:
-        from envcatalog.report.text import show_text
+        from envcatalog.report.show import show_text
 
-        text = show_text(environment, lock=lock, versions=versions, colour=colour())
+        text = show_text(
+            environment,
+            lock=lock,
+            versions=versions,
+            version=found.version,
+            commit=found.commit,
+            colour=colour(),
+        )
     emit(text)
     return 0

@@ -1,0 +1,128 @@
+"""One environment at one moment: what was asked for, what is locked, its version and image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from envcatalog.model.environment import Base, DebianBase, Environment, ImageBase
+from envcatalog.model.lock import Lock, LockedEnvironment, LockedImage
+from envcatalog.model.version import Version
+from envcatalog.report.json import dump, version_value
+from envcatalog.report.safe import visible
+from envcatalog.report.style import BOLD, paint
+from envcatalog.report.text import aliases_text, table
+
+
+def show_text(
+    environment: Environment,
+    *,
+    lock: Lock | None,
+    versions: Sequence[Version],
+    version: Version | None = None,
+    commit: str | None = None,
+    colour: bool = False,
+) -> str:
+    """One environment: what was asked for, what is locked, and its version.
+
+    Args:
+        version, commit: of what is shown, where it is not the work tree; the newest version otherwise.
+    """
+    newest = max(versions, key=lambda item: item.number, default=None)
+    shown = version if commit else newest
+    python = environment.python
+    facts = [
+        ("description", environment.description),
+        ("kind", environment.kind),
+        ("owners", ", ".join(environment.owners)),
+        ("tags", ", ".join(f"{key}={value}" for key, value in environment.tags)),
+        ("aliases", aliases_text(environment.aliases)),
+        ("version", _shown_version(shown, newest)),
+        ("image", shown.image if shown else ""),
+        ("commit", commit or ""),
+        ("base", base_text(environment.base)),
+        ("apt", ", ".join(environment.apt)),
+        ("python", python.version if python else ""),
+        ("packages", ", ".join(python.packages) if python else ""),
+        ("platforms", ", ".join(environment.platforms)),
+        ("checks", "; ".join(environment.checks)),
+        ("locked", _locked(lock)),
+    ]
+    rows = [(name, value) for name, value in facts if value]
+    return paint(visible(environment.name), BOLD, colour=colour) + "\n" + table(rows, indent="  ")
+
+
+def show_json(
+    environment: Environment,
+    *,
+    definition: Mapping[str, Any],
+    lock: Lock | None,
+    versions: Sequence[Version],
+    at: tuple[str, Version | None] | None = None,
+) -> str:
+    """One environment: metadata, the definition's normalised values, what is locked, and the versions.
+
+    Args:
+        at: commit and version of what is shown; None for the work tree.
+    """
+    return dump(
+        {
+            "name": environment.name,
+            "kind": environment.kind,
+            "description": environment.description,
+            "owners": list(environment.owners),
+            "tags": dict(environment.tags),
+            "aliases": dict(environment.aliases),
+            "version": max((item.number for item in versions), default=None),
+            "definition": definition,
+            "lock": _lock(lock) if lock else None,
+            "versions": [version_value(item) for item in versions],
+            "at": {"commit": at[0], "version": version_value(at[1]) if at[1] else None} if at else None,
+        }
+    )
+
+
+def base_text(base: Base) -> str:
+    """``debian bookworm``, ``image HOST/PATH:TAG`` or ``environment NAME``."""
+    if isinstance(base, DebianBase):
+        return f"debian {base.suite}"
+    return f"image {base.image}" if isinstance(base, ImageBase) else f"environment {base.environment}"
+
+
+def _shown_version(shown: Version | None, newest: Version | None) -> str:
+    if newest is None:
+        return "not published"
+    if shown is None:
+        return f"none; the newest is {newest.number}, {newest.date}"
+    later = f" (the newest is {newest.number})" if shown.number != newest.number else ""
+    return f"{shown.number}, {shown.date}{later}"
+
+
+def _locked(lock: Lock | None) -> str:
+    if lock is None:
+        return "no, run `envcat lock`"
+    return "; ".join(
+        f"{item.platform} {len(item.debs)} debs, {len(item.wheels)} wheels" for item in lock.platforms
+    )
+
+
+def _lock(lock: Lock) -> dict[str, Any]:
+    return {
+        "definition": lock.definition,
+        "base": _locked_base(lock.base),
+        "platforms": {
+            item.platform: {
+                "debs": {deb.name: deb.version for deb in item.debs},
+                "wheels": {wheel.name: wheel.version for wheel in item.wheels},
+            }
+            for item in lock.platforms
+        },
+    }
+
+
+def _locked_base(base: LockedImage | LockedEnvironment | None) -> dict[str, str] | None:
+    if base is None:
+        return None
+    if isinstance(base, LockedImage):
+        return {"image": base.image, "digest": base.digest}
+    return {"environment": base.environment, "plan": base.plan}
