@@ -58,9 +58,17 @@ def wanted_tags(aliases: Iterable[tuple[str, int]], versions: Sequence[Version])
 def moving_tags(
     repository: Repository, aliases: Iterable[tuple[str, int]], versions: Sequence[Version]
 ) -> dict[str, Version]:
-    """The moving tags that name something else in the registry than they should."""
+    """The moving tags that name something else in the registry than they should.
+
+    A version without an image is no place for a tag: ``latest`` is the newest with one.
+    """
     wanted = wanted_tags(aliases, versions)
-    return {tag: version for tag, version in wanted.items() if repository.head(tag) != version.image}
+    wanted |= wanted_tags((), [version for version in versions if version.image])
+    return {
+        tag: version
+        for tag, version in wanted.items()
+        if version.image and repository.head(tag) != version.image
+    }
 
 
 def _action(
@@ -124,6 +132,8 @@ def _compared(
         return action("refuse", error.message, error.hint)
     if repository is None:
         return action("skip", f"is version {existing.number}")
+    if not existing.image:
+        return action("build", "registered without an image")
     tagged = repository.head(str(existing.number))
     if tagged is not None and tagged != existing.image:
         return action(

@@ -18,12 +18,14 @@ from envcatalog.catalog.checking import check_image, how_checked
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.facts import version_facts
 from envcatalog.catalog.known import VersionsByName
-from envcatalog.catalog.places import SETTINGS_PATH
+from envcatalog.catalog.versioning import (
+    claim_version,
+    not_reproduced,
+    refuse_uncommitted,
+    remote_in_step,
+)
 from envcatalog.catalog.workshop import known_layers
-from envcatalog.git.changes import changed_paths
-from envcatalog.git.claim import VersionFacts, claim_next
-from envcatalog.git.remote import default_remote, source_url, sync_versions
-from envcatalog.lock.file import lock_digest
+from envcatalog.git.remote import source_url
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.image import MEDIA_INDEX, BuiltImage, Layer
 from envcatalog.model.plan import Action, ImagePlan
@@ -50,10 +52,8 @@ def publish_names(
             and what was published before it stays.
     """
     commit = catalog.repository.require_head()
-    _refuse_uncommitted(catalog, names)
-    remote = default_remote(catalog.repository)
-    if remote:
-        sync_versions(catalog.repository, remote, names)
+    refuse_uncommitted(catalog, names)
+    remote = remote_in_step(catalog, names)
     content = catalog.at(commit)
     with closing(catalog.open_registry(registry)) as opened:
         versions = catalog.versions_of(names)
@@ -72,19 +72,6 @@ def publish_names(
         )
         with run.tags:
             return tuple(run.publish(action) for action in actions)
-
-
-def _refuse_uncommitted(catalog: Catalog, names: Sequence[str]) -> None:
-    paths = changed_paths(catalog.repository, "catalog")
-    changed = sorted({path.split("/")[1] for path in paths if path.count("/") > 1} & set(names))
-    if SETTINGS_PATH in paths:
-        changed.insert(0, SETTINGS_PATH)
-    if changed:
-        listed = ", ".join(f"`{name}`" for name in changed[:5]) + (" ..." if len(changed) > 5 else "")
-        raise Refusal(
-            f"{listed} {'has' if len(changed) == 1 else 'have'} uncommitted changes, and a version is a commit",
-            "run `git add catalog` and `git commit`, then publish",
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +106,10 @@ class _Run:
         how = ""
         if action.action == "build":
             image, how = self._build(action, repository)
-            existing = existing or self._claim(action, image, how)
+            if existing is None or not existing.image:
+                existing = self._claim(action, image, how)
             if existing.image != image.digest:
-                raise Refusal(
-                    f"`{existing.reference}` was {existing.image}, but building it again gives {image.digest}",
-                    "the recorded image is not reproduced: look for an edited lock, or another release of envcat",
-                )
+                raise not_reproduced(existing, image.digest)
         assert existing is not None
         known = self.versions(name)
         # The next environment need not wait for this one's tags: nothing of it depends on them.
@@ -165,18 +150,16 @@ class _Run:
         return layers
 
     def _claim(self, action: Action, image: BuiltImage, how: str) -> Version:
-        lock = self.content.lock(action.environment)
-        if lock is None:
-            raise UserError(f"`{action.environment}` has no lock")
-        facts = VersionFacts(
+        version = claim_version(
+            self.catalog,
+            self.content,
+            action.environment,
             commit=self.commit,
-            plan=action.plan,
-            image=image.digest,
-            lock=lock_digest(lock),
-            checks=how,
+            remote=self.remote,
             message=self.message,
+            image=image.digest,
+            checks=how,
         )
-        version = claim_next(self.catalog.repository, action.environment, facts, remote=self.remote)
         self.versions.learn(version)
         return version
 
