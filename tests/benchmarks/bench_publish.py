@@ -93,11 +93,11 @@ class Publishing:
         self.note(what, built.seconds)
         return built
 
-    def edit(self) -> list[str]:
-        """Another version of one pure package; locked, committed and pushed. The requirements."""
+    def edit(self, env: Mapping[str, str]) -> list[str]:
+        """Another version of one pure package; locked on a machine, committed and pushed. The requirements."""
         requirements = wheels(next(self.versions))
         write_definition(self.catalog, "bench-0", pinned("bench-0", requirements))
-        output([ENVCAT, "lock", "bench-0"], cwd=self.catalog, env=self.world.env)
+        output([ENVCAT, "lock", "bench-0"], cwd=self.catalog, env=env)
         self.world.commit(self.catalog, "Take another joblib")
         return requirements
 
@@ -165,10 +165,10 @@ def first_publish(run: Publishing) -> list[Row]:
 
 
 def edit_warm(run: Publishing) -> list[Row]:
-    """One package changed, where the version before was made."""
+    """One package changed and locked where the version before was made."""
     clone, env = run.world.folder / "first-0/clone", _first_machine(run)
     for _ in range(run.repeat):
-        requirements = run.edit()
+        requirements = run.edit(env)
         run.peer("edit pip", "pip", requirements, "pip-0")
         run.peer("edit uv", "uv", requirements, "uv-0")
         run.world.git(clone, "pull", "-q")
@@ -182,12 +182,12 @@ def edit_warm(run: Publishing) -> list[Row]:
 def edit_elsewhere(run: Publishing) -> list[Row]:
     """One package changed, on a machine with nothing but a clone; then once more through a counting proxy."""
     for number in range(run.repeat):
-        requirements = run.edit()
+        requirements = run.edit(run.world.env)
         run.docker.forget()
         run.peer("edit elsewhere uv", "uv", requirements, "uv-0")
         name = f"elsewhere-{number}"
         run.ours("edit elsewhere", "bench-0", run.world.clone(run.catalog, name), run.world.machine(name))
-    run.edit()
+    run.edit(run.world.env)
     seen = len(run.registry.requests())
     clone, env = run.world.clone(run.catalog, "counted"), run.world.machine("counted")
     with counting_proxy() as proxy:

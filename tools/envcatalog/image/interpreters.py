@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from envcatalog.image.deb_files import package_tree
@@ -24,6 +25,11 @@ _UNPACKED_FORMAT = 1  # raise when what is unpacked changes
 _LIBRARIES = ("usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu")
 _MACHINES = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
 
+# What a process that only compiles loads; the rest of the locked packages, over half of the bytes, is not fetched.
+_NEEDED = re.compile(r"(lib)?python3\.\d+-minimal|libc6|libexpat1|zlib1g")
+_MINIMAL = re.compile(r"python3\.\d+-minimal")
+_DPKG_STATUS = Path("/var/lib/dpkg/status")
+
 Command = tuple[str, ...]
 
 
@@ -36,6 +42,10 @@ def commands(
     """Commands that start the right interpreter, or one whose version the caller has to look at."""
     debs = dict(interpreters).get(host_platform())
     if debs:
+        needed = tuple(deb for deb in debs if _NEEDED.fullmatch(deb.name))
+        if not folder_of(needed, cache).is_dir() and is_installed(debs):
+            yield (target.interpreter,)
+        yield debian_command(unpack(needed, artefacts, cache), target)
         yield debian_command(unpack(debs, artefacts, cache), target)
     if _own_version() == target.bytecode:
         yield (sys.executable,)
@@ -71,8 +81,7 @@ def unpack(debs: tuple[Deb, ...], artefacts: Artefacts, cache: Path) -> Path:
     Raises:
         Refusal: a package is damaged or hostile.
     """
-    key = json_digest({"format": _UNPACKED_FORMAT, "debs": sorted(deb.sha256 for deb in debs)})
-    folder = cache / "interpreters" / key.removeprefix("sha256:")[:32]
+    folder = folder_of(debs, cache)
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -86,6 +95,32 @@ def unpack(debs: tuple[Deb, ...], artefacts: Artefacts, cache: Path) -> Path:
             if not folder.is_dir():  # otherwise another process was first
                 raise
     return folder
+
+
+def folder_of(debs: tuple[Deb, ...], cache: Path) -> Path:
+    """Where these packages are unpacked; for other packages another folder."""
+    key = json_digest({"format": _UNPACKED_FORMAT, "debs": sorted(deb.sha256 for deb in debs)})
+    return cache / "interpreters" / key.removeprefix("sha256:")[:32]
+
+
+def is_installed(debs: Iterable[Deb], status: Path = _DPKG_STATUS) -> bool:
+    """Whether this machine itself runs the Debian interpreter that the lock names, so that nothing is fetched.
+
+    Stable updates (``+deb12u6``) do not count: they mend single faults and leave the compiler alone. Measured: updates
+    6 and 9 of 3.11.2-6 compile the standard library, 3,037 files, to the same bytes.
+    """
+    wanted = {(deb.name, deb.version.partition("+deb")[0]) for deb in debs if _MINIMAL.fullmatch(deb.name)}
+    try:
+        text = status.read_text("utf-8", errors="replace")
+    except OSError:
+        return False
+    for name, version in wanted:
+        entry = re.search(rf"^Package: {re.escape(name)}\n(?:.+\n)*", text, re.MULTILINE)
+        fields = entry[0].splitlines() if entry else []
+        said = next((line.removeprefix("Version: ") for line in fields if line.startswith("Version: ")), "")
+        if "Status: install ok installed" not in fields or said.partition("+deb")[0] != version:
+            return False
+    return bool(wanted)
 
 
 def _unpack_into(root: Path, debs: tuple[Deb, ...], artefacts: Artefacts, spool: Spool) -> None:
