@@ -50,8 +50,14 @@ class Repository(Protocol):
     def head(self, reference: str) -> str | None:
         """Digest of what a tag or digest names now, without its bytes; None when there is none."""
 
-    def put_manifest(self, data: bytes, media_type: str, *, tag: str | None = None,
-                     annotations: Mapping[str, str] | None = None) -> None:
+    def put_manifest(
+        self,
+        data: bytes,
+        media_type: str,
+        *,
+        tag: str | None = None,
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
         """Store under its digest and, if given, point a tag at it.
 
         `annotations` go on the descriptor in an OCI layout's ``index.json``; a registry has no place for them.
