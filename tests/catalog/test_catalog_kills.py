@@ -19,7 +19,7 @@ from support.catalogs import Workplace, definition, git
 from support.fake_registry import Answer, FakeRegistry, running
 
 WRITES = ("put_blob", "mount_blob", "put_manifest", "referrers_put")
-TAGGING = ("make_tag", "push_tag", "create_reference")
+TAGGING = ("make_tag", "offer_tag", "create_reference")
 
 
 class Killed(BaseException):
@@ -111,8 +111,8 @@ def test_killed_before_each_step(with_origin: Workplace, tmp_path: Path) -> None
     steps = kill_after(whole, 1000)
     assert steps.count("put_blob") == 2  # the new wheel's layer and the configuration
     position = {name: steps.index(name) for name in (*WRITES[::2], "referrers_put", *TAGGING)}
-    assert position["put_blob"] < position["put_manifest"] < position["make_tag"] < position["push_tag"]
-    assert position["push_tag"] < position["create_reference"] < position["referrers_put"]
+    assert position["put_blob"] < position["put_manifest"] < position["make_tag"] < position["offer_tag"]
+    assert position["offer_tag"] < position["create_reference"] < position["referrers_put"]
     expected = whole.layout()
     assert expected.keys() == {"demo:1", "demo:2", "demo:latest", "demo:prod", "demo:staging"}
 

@@ -23,7 +23,7 @@ from support.catalogs import Workplace, definition, git
 from support.wheelhouse import EPOCH
 
 VARIANTS = 32
-GOLDEN = "sha256:89977a14c0308d320c927d6a4432c307a281f52a01ac8d370769c577494635bc"
+GOLDEN = "sha256:477fadea61a6262380fa9f91453512ca245f4a5665eed7069b1ae0644dfa50af"
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,7 @@ class Workshop:
         from envcatalog.lock.fetch import Gone
 
         try:
-            return self.builder.build(plan, known=known, bases=self.base)
+            return self.builder.build(plan, known=known, bases=lambda base: _held(self.base(base), known))
         except Gone as error:
             raise Gone(error.artefact, content.owner(plan.environment, error.artefact)) from error
 
@@ -113,6 +114,13 @@ def _base_layers(manifest: dict[str, Any], repository: str) -> Iterator[Layer]:
     for entry in manifest.get("layers") or ():
         if isinstance(entry, dict) and KEY_LAYER not in (entry.get("annotations") or {}):
             yield Layer(key="", digest=str(entry.get("digest")), size=0, diff_id="", repository=repository)
+
+
+def _held(image: BaseImage, known: dict[str, Layer]) -> BaseImage:
+    """The base image, whose layers can be mounted from where an image on it was published before."""
+    places = {digest: layer.repository for digest, layer in known.items() if not layer.key}
+    layers = (replace(layer, repository=places.get(layer.digest, layer.repository)) for layer in image.layers)
+    return replace(image, layers=tuple(layers))
 
 
 def _entries(index: bytes) -> list[dict[str, Any]]:
