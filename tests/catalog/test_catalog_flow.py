@@ -122,7 +122,15 @@ def test_history_as_json(workplace: Workplace) -> None:
     ]
     assert workplace.run("list", "--format", "json").json == {
         "environments": [
-            {"name": "demo", "kind": "system", "version": 2, "aliases": {}, "description": "For a test"}
+            {
+                "name": "demo",
+                "kind": "system",
+                "version": 2,
+                "aliases": {},
+                "description": "For a test",
+                "deprecated": None,
+                "archived": False,
+            }
         ]
     }
     changes = workplace.run("diff", "demo@1", "demo@2", "--format", "json").json["changes"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from envcatalog.catalog.content import Content, Stale
+from envcatalog.catalog.lifecycle import kept_archived
 from envcatalog.definition.canonical import definition_digest
 from envcatalog.model.errors import ProblemsFound, Refusal, UserError
 from envcatalog.model.plan import Action, ActionKind, ImagePlan
@@ -17,7 +18,13 @@ At = Callable[[str], Content]
 
 
 def plan_actions(
-    content: Content, names: Iterable[str], versions: Versions, at: At, registry: Registry | None = None
+    content: Content,
+    names: Iterable[str],
+    versions: Versions,
+    at: At,
+    registry: Registry | None = None,
+    *,
+    archived: bool = False,
 ) -> tuple[Action, ...]:
     """One action for each name, bases before children.
 
@@ -25,13 +32,16 @@ def plan_actions(
         versions: the versions of a name, ascending.
         at: the content at a commit, to say what changed since the last version.
         registry: also compare its tags; None asks Git alone, so nothing is fetched.
+        archived: build what is archived, too.
 
     Raises:
         UserError: the registry cannot be reached.
     """
     actions: dict[str, Action] = {}
     for name in content.order(names):
-        actions[name] = _action(content, name, versions(name), at, registry)
+        known = versions(name)
+        action = _action(content, name, known, at, registry)
+        actions[name] = action if archived else kept_archived(content, action, known, at)
     return tuple(actions.values())
 
 
@@ -146,11 +156,23 @@ def _compared(
             return action("build", "image missing")
         return action("retag", f"tag {existing.number} missing")
     moving = moving_tags(repository, aliases, versions)
+    left = _left_tags(content, name, repository)
     if moving:
         return action(
-            "retag", ", ".join(f"{tag} -> {version.number}" for tag, version in sorted(moving.items()))
+            "retag", ", ".join(f"{tag} -> {version.number}" for tag, version in sorted(moving.items())), left
         )
-    return action("skip", f"is version {existing.number}")
+    return action("skip", f"is version {existing.number}", left)
+
+
+def _left_tags(content: Content, name: str, repository: Repository) -> str:
+    """A hint where the registry has tags of aliases that are no longer set. Not every registry can delete a tag, and
+    somebody may use it, so it is said and left to people."""
+    aliases = dict(content.environment(name).aliases)
+    left = [alias for alias in content.settings.aliases if alias not in aliases and repository.head(alias)]
+    if not left:
+        return ""
+    tags, alias = ", ".join(f"`{tag}`" for tag in left), "alias is" if len(left) == 1 else "aliases are"
+    return f"the registry still has {tags}, whose {alias} not set: delete it there, or set the alias"
 
 
 def _why(content: Content, name: str, versions: Sequence[Version], at: At) -> str:

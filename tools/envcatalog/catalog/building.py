@@ -7,8 +7,10 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.checking import check_image
+from envcatalog.catalog.lifecycle import refuse_archived, warn_of_actions
 from envcatalog.catalog.workshop import known_layers
 from envcatalog.model.image import BuiltImage, Layer
+from envcatalog.model.plan import Action
 from envcatalog.model.seams import Repository
 
 if TYPE_CHECKING:
@@ -16,14 +18,24 @@ if TYPE_CHECKING:
 
 
 def build_names(
-    catalog: Catalog, names: Sequence[str], *, registry: str | None, checks: str | None
+    catalog: Catalog,
+    names: Sequence[str],
+    *,
+    registry: str | None,
+    checks: str | None,
+    archived: bool = False,
 ) -> tuple[BuiltImage, ...]:
     """Build, check where `checks` says how, and store by digest where a registry is given; no tag, no version.
 
     Raises:
         Stale, ProblemsFound: a definition cannot be built.
-        Refusal: a check failed, or a file of the lock is gone.
+        Refusal: a check failed, a file of the lock is gone, or an environment is archived and `archived` False.
     """
+    versions = catalog.versions_of(names)
+    for name in names if not archived else ():
+        refuse_archived(catalog.content, name)
+    asked = [Action(environment=name, action="build", reason="") for name in names]
+    warn_of_actions(catalog.content, asked, versions, catalog.progress)
     images = []
     with ExitStack() as stack:
         opened = stack.enter_context(closing(catalog.open_registry(registry))) if registry else None

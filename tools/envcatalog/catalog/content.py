@@ -134,6 +134,11 @@ class Content:
             self._locks[name] = None if data is None else load_lock(data, lock_path(name))
         return self._locks[name]
 
+    def forget(self, name: str) -> None:
+        """Read a definition again that has just been edited."""
+        self._readings.pop(name, None)
+        self._plans.clear()
+
     def replace_lock(self, name: str, lock: Lock) -> None:
         """Take a lock that has just been made instead of the file's; plans that depend on it are forgotten."""
         self._locks[name] = lock

@@ -18,6 +18,7 @@ from envcatalog.catalog.checking import check_image, how_checked
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.facts import version_facts
 from envcatalog.catalog.known import VersionsByName
+from envcatalog.catalog.lifecycle import warn_of_actions
 from envcatalog.catalog.versioning import (
     claim_version,
     not_reproduced,
@@ -40,11 +41,20 @@ VERSION_ARTIFACT = "application/vnd.envcatalog.version.v1"
 
 
 def publish_names(
-    catalog: Catalog, names: Sequence[str], *, registry: str, checks: str, message: str
+    catalog: Catalog,
+    names: Sequence[str],
+    *,
+    registry: str,
+    checks: str,
+    message: str,
+    archived: bool = False,
 ) -> tuple[Published, ...]:
     """Publish what the current commit says, bases before children; one row for each name.
 
     An environment that is refused does not stop the others, except those that inherit from it.
+
+    Args:
+        archived: publish what is archived, too.
 
     Raises:
         UserError: no commit yet, uncommitted edits of a chosen environment, registry or remote out of reach.
@@ -57,7 +67,8 @@ def publish_names(
     content = catalog.at(commit)
     with closing(catalog.open_registry(registry)) as opened:
         versions = catalog.versions_of(names)
-        actions = plan_actions(content, names, versions, catalog.at, opened)
+        actions = plan_actions(content, names, versions, catalog.at, opened, archived=archived)
+        warn_of_actions(content, actions, versions, catalog.progress)
         run = _Run(
             catalog=catalog,
             content=content,
@@ -99,6 +110,8 @@ class _Run:
             return Published(
                 environment=name, version=None, image="", digest="", status="refused", reason=action.reason
             )
+        if action.hint:
+            self.catalog.progress.step(f"note: {name}: {action.hint}")
         repository = self.registry.repository(name)
         existing = next((item for item in self.versions(name) if item.plan == action.plan), None)
         if action.action == "skip" and existing is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from envcatalog.catalog.actions import plan_actions
 from envcatalog.catalog.content import Content
+from envcatalog.catalog.lifecycle import warn_of_actions
 from envcatalog.catalog.locking import check_locks, lock_names
 from envcatalog.catalog.places import definition_path, lock_path
 from envcatalog.catalog.validating import validate
@@ -46,7 +47,9 @@ def register_names(
     _lock_stale(catalog, names, lock)
     head = _commit(catalog, names, message)
     content = catalog.at(head)
-    actions = plan_actions(content, names, catalog.versions_of(names), catalog.at)
+    versions = catalog.versions_of(names)
+    actions = plan_actions(content, names, versions, catalog.at)
+    warn_of_actions(content, actions, versions, catalog.progress)
     return tuple(_register(catalog, content, action, head, remote, message) for action in actions)
 
 

@@ -9,7 +9,7 @@ with Catalog.open(Path(".")) as catalog:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -20,9 +20,9 @@ from envcatalog.catalog.places import cache_folder
 from envcatalog.catalog.workshop import Workshop
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.source import Revision, WorkTree
-from envcatalog.git.versions import latest_of_each, versions
+from envcatalog.git.versions import versions
 from envcatalog.model.errors import UserError
-from envcatalog.model.result import Listed, Locked, Published, Registered, Verified
+from envcatalog.model.result import Edited, Listed, Locked, Published, Registered, Verified
 from envcatalog.model.seams import Progress, Registry, Silent
 from envcatalog.model.version import Version
 
@@ -119,24 +119,37 @@ class Catalog:
 
         return check_locks(self.content, self._names(names))
 
-    def plan(self, names: Iterable[str] = (), *, registry: str | None = None) -> tuple[Action, ...]:
+    def plan(
+        self, names: Iterable[str] = (), *, registry: str | None = None, archived: bool = False
+    ) -> tuple[Action, ...]:
         """What `publish` would do, and why; Git alone is asked unless a registry is given."""
         from envcatalog.catalog.actions import plan_actions
+        from envcatalog.catalog.lifecycle import warn_of_actions
 
         chosen = self._names(names)
         known = self.versions_of(chosen)
-        if registry is None:
-            return plan_actions(self.content, chosen, known, self.at)
-        with closing(self.open_registry(registry)) as opened:
-            return plan_actions(self.content, chosen, known, self.at, opened)
+        with closing(self.open_registry(registry)) if registry else nullcontext() as opened:
+            actions = plan_actions(self.content, chosen, known, self.at, opened, archived=archived)
+        warn_of_actions(self.content, actions, known, self.progress)
+        return actions
 
     def build(
-        self, names: Iterable[str] = (), *, registry: str | None = None, checks: str | None = None
+        self,
+        names: Iterable[str] = (),
+        *,
+        registry: str | None = None,
+        checks: str | None = None,
+        archived: bool = False,
     ) -> tuple[BuiltImage, ...]:
         """Build images from the work tree; into an OCI layout or registry by digest where one is given."""
         from envcatalog.catalog.building import build_names
+        from envcatalog.catalog.lifecycle import without_archived
 
-        return build_names(self, self._names(names), registry=registry, checks=checks)
+        asked = tuple(names)
+        chosen = self._names(asked)
+        if not asked and not archived:
+            chosen = without_archived(self.content, chosen)
+        return build_names(self, chosen, registry=registry, checks=checks, archived=archived)
 
     def publish(
         self,
@@ -145,6 +158,7 @@ class Catalog:
         registry: str | None = None,
         checks: str = "auto",
         message: str = "",
+        archived: bool = False,
     ) -> tuple[Published, ...]:
         """Publish what the current commit says; see `catalog.publish`."""
         from envcatalog.catalog.publish import publish_names
@@ -155,7 +169,9 @@ class Catalog:
                 "no registry is given",
                 "use `--registry`, `ENVCAT_REGISTRY`, or `registry:` in catalog/catalog.yaml",
             )
-        return publish_names(self, self._names(names), registry=where, checks=checks, message=message)
+        return publish_names(
+            self, self._names(names), registry=where, checks=checks, message=message, archived=archived
+        )
 
     def register(
         self, names: Iterable[str], *, message: str = "", lock: bool = True
@@ -187,21 +203,16 @@ class Catalog:
         )
 
     def list(self) -> tuple[Listed, ...]:
-        """One row for each environment of the work tree, sorted by name; broken definitions have no description."""
-        newest = {name: version.number for name, version in latest_of_each(self.repository).items()}
-        rows = []
-        for name in self.content.names:
-            found = self.content.reading(name).environment
-            rows.append(
-                Listed(
-                    name=name,
-                    kind=found.kind if found else "system",
-                    version=newest.get(name),
-                    aliases=found.aliases if found else (),
-                    description=found.description if found else "",
-                )
-            )
-        return tuple(rows)
+        """One row for each environment of the work tree, archived ones included."""
+        from envcatalog.catalog.listing import list_environments
+
+        return list_environments(self)
+
+    def promote(self, reference: str, alias: str) -> Edited:
+        """Let an alias name a version, in the file of the work tree; see `catalog.editing` for its relatives."""
+        from envcatalog.catalog.editing import promote
+
+        return promote(self, reference, alias)
 
     def versions(self, name: str, *, gone: bool = False) -> tuple[Version, ...]:
         """Versions of one environment, newest first; `gone`: it may be missing from the work tree."""
@@ -212,9 +223,13 @@ class Catalog:
 
     def find(self, text: str) -> Resolved:
         """What a reference points at: content, commit and version; see `catalog.reference` for what it may be."""
+        from envcatalog.catalog.lifecycle import warn_of_use
         from envcatalog.catalog.resolve import resolve_reference
 
-        return resolve_reference(self, text)
+        found = resolve_reference(self, text)
+        number = found.version.number if found.version else None
+        warn_of_use(self.content, found.name, number, self.progress)
+        return found
 
     def resolve(self, text: str) -> tuple[str, Content]:
         """The name of a reference and the content it points at; the work tree for a bare name."""

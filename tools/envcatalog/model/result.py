@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from envcatalog.model.change import Change
-from envcatalog.model.environment import Kind
+from envcatalog.model.environment import Deprecated, Kind
 from envcatalog.model.problem import Severity
 
 CheckHow = Literal["engine", "namespace", "none", "not-run"]
@@ -25,6 +25,23 @@ class Listed:
     version: int | None
     aliases: tuple[tuple[str, int], ...]
     description: str
+    deprecated: Deprecated | None = None
+    archived: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """What was changed in one definition's metadata, in the work tree.
+
+    Attributes:
+        changes: empty where all was so already.
+        note: the next step; where nothing changed, how it is.
+    """
+
+    environment: str
+    file: str
+    changes: tuple[Change, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

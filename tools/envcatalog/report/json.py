@@ -12,6 +12,7 @@ from envcatalog.model.plan import Action
 from envcatalog.model.problem import Problem
 from envcatalog.model.result import CheckReport, Finding, Listed, Locked, Published
 from envcatalog.model.version import Version
+from envcatalog.report.deprecation import deprecated_value
 
 
 def validate_json(checked: int, problems: Sequence[Problem]) -> str:
@@ -30,7 +31,7 @@ def publish_json(published: Sequence[Published]) -> str:
 
 
 def list_json(environments: Sequence[Listed]) -> str:
-    """``{"environments": [{"name", "kind", "version", "aliases", "description"}]}``."""
+    """``{"environments": [{"name", "kind", "version", "aliases", "description"}]}``, then others."""
     return dump(
         {
             "environments": [
@@ -40,6 +41,8 @@ def list_json(environments: Sequence[Listed]) -> str:
                     "version": item.version,
                     "aliases": dict(item.aliases),
                     "description": item.description,
+                    "deprecated": deprecated_value(item.deprecated),
+                    "archived": item.archived,
                 }
                 for item in environments
             ]

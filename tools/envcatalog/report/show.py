@@ -8,6 +8,7 @@ from typing import Any
 from envcatalog.model.environment import Base, DebianBase, Environment, ImageBase
 from envcatalog.model.lock import Lock, LockedEnvironment, LockedImage
 from envcatalog.model.version import Version
+from envcatalog.report.deprecation import deprecated_text, deprecated_value
 from envcatalog.report.json import dump, version_value
 from envcatalog.report.safe import visible
 from envcatalog.report.style import BOLD, paint
@@ -37,6 +38,8 @@ def show_text(
         ("owners", ", ".join(environment.owners)),
         ("tags", ", ".join(f"{key}={value}" for key, value in environment.tags)),
         ("aliases", aliases_text(environment.aliases)),
+        ("archived", "yes" if environment.archived else ""),
+        ("deprecated", deprecated_text(environment.deprecated)),
         ("version", _shown_version(shown, newest)),
         ("image", shown.image if shown else ""),
         ("commit", commit or ""),
@@ -77,6 +80,8 @@ def show_json(
             "definition": definition,
             "lock": _lock(lock) if lock else None,
             "versions": [version_value(item) for item in versions],
+            "deprecated": deprecated_value(environment.deprecated),
+            "archived": environment.archived,
             "at": {"commit": at[0], "version": version_value(at[1]) if at[1] else None} if at else None,
         }
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from envcatalog.model.change import Change
 from envcatalog.model.plan import Action
+from envcatalog.model.ranges import show_ranges
 from envcatalog.model.result import CheckReport, CheckResult, Finding, Listed, Locked, Published
 from envcatalog.model.version import Version
 from envcatalog.report.problems import error_text as error_text
@@ -70,10 +71,17 @@ def locked_text(locked: Sequence[Locked], *, colour: bool = False) -> str:
 def environments_text(environments: Sequence[Listed], *, colour: bool = False) -> str:
     """A table with a head line."""
     rows = [
-        (item.name, item.kind, str(item.version or "-"), aliases_text(item.aliases) or "-", item.description)
+        (item.name, item.kind, str(item.version or "-"), aliases_text(item.aliases) or "-", _described(item))
         for item in environments
     ]
     return table(rows, head=("NAME", "KIND", "VERSION", "ALIASES", "DESCRIPTION"), colour=colour)
+
+
+def _described(item: Listed) -> str:
+    marks = ["archived"] if item.archived else []
+    if item.deprecated is not None:
+        marks.append(f"deprecated {show_ranges(item.deprecated.versions)}".rstrip())
+    return f"[{', '.join(marks)}] {item.description}".rstrip() if marks else item.description
 
 
 def versions_text(versions: Sequence[Version], *, colour: bool = False) -> str:

@@ -20,6 +20,7 @@ from envcatalog.cli.options import (
 @click.option(
     "--check/--no-check", default=False, show_default=True, help="Run the definition's checks in the image."
 )
+@click.option("--archived", is_flag=True, help="Build what is archived, too.")
 @catalog_options
 @registry_option
 @formats()
@@ -28,6 +29,7 @@ def command(
     ctx: click.Context,
     names: tuple[str, ...],
     check: bool,
+    archived: bool,
     directory: str | None,
     registry: str | None,
     form: str,
@@ -38,7 +40,9 @@ def command(
     publishing afterwards builds nothing again.
     """
     catalog = open_catalog(ctx, directory)
-    images = catalog.build(names, registry=chosen_registry(ctx, registry), checks="auto" if check else None)
+    images = catalog.build(
+        names, registry=chosen_registry(ctx, registry), checks="auto" if check else None, archived=archived
+    )
     if form == "json":
         from envcatalog.report.json import build_json
 

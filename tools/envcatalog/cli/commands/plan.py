@@ -20,19 +20,27 @@ from envcatalog.model.errors import EXIT_NO
 
 @click.command("plan")
 @names_argument
+@click.option("--archived", is_flag=True, help="Plan what is archived, too.")
 @catalog_options
 @registry_option
 @formats("github", "sarif", "github-matrix", "markdown")
 @click.pass_context
 def command(
-    ctx: click.Context, names: tuple[str, ...], directory: str | None, registry: str | None, form: str
+    ctx: click.Context,
+    names: tuple[str, ...],
+    archived: bool,
+    directory: str | None,
+    registry: str | None,
+    form: str,
 ) -> int:
     """Say for each environment whether publish would build, skip, retag or refuse it, and why.
 
     Git alone is asked, so it is safe on a stranger's pull request; with --registry (or $ENVCAT_REGISTRY) the images
     and tags there are compared, too. Exit code 1 if an environment is refused.
     """
-    actions = open_catalog(ctx, directory).plan(names, registry=chosen_registry(ctx, registry))
+    actions = open_catalog(ctx, directory).plan(
+        names, registry=chosen_registry(ctx, registry), archived=archived
+    )
     if form == "json":
         from envcatalog.report.json import plan_json
 

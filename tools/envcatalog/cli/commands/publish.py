@@ -27,6 +27,7 @@ from envcatalog.model.errors import EXIT_NO
     help="Where the definition's checks run: an engine if there is one, else an unprivileged namespace.",
 )
 @click.option("-m", "--message", default="", help="What the version's tag says.")
+@click.option("--archived", is_flag=True, help="Publish what is archived, too.")
 @catalog_options
 @registry_option
 @formats()
@@ -36,6 +37,7 @@ def command(
     names: tuple[str, ...],
     checks: str,
     message: str,
+    archived: bool,
     directory: str | None,
     registry: str | None,
     form: str,
@@ -46,7 +48,9 @@ def command(
     tag N, moving tags. The same command run again finishes what was interrupted; what is published never changes.
     """
     catalog = open_catalog(ctx, directory)
-    rows = catalog.publish(names, registry=chosen_registry(ctx, registry), checks=checks, message=message)
+    rows = catalog.publish(
+        names, registry=chosen_registry(ctx, registry), checks=checks, message=message, archived=archived
+    )
     if form == "json":
         from envcatalog.report.json import publish_json
 

@@ -1,0 +1,26 @@
+"""`envcat archive`."""
+
+from __future__ import annotations
+
+import click
+
+from envcatalog.cli.options import catalog_options, colour, emit, formats, open_catalog
+
+
+@click.command("archive")
+@click.argument("name", metavar="NAME")
+@catalog_options
+@formats()
+@click.pass_context
+def command(ctx: click.Context, name: str, directory: str | None, form: str) -> int:
+    """Keep the environment NAME and publish it no more.
+
+    `list` leaves it out, `publish` and `build` refuse it unless asked with --archived; its versions and images stay.
+    The definition is edited in the work tree, with its comments and layout; nothing is committed.
+    """
+    from envcatalog.catalog.editing import archive
+    from envcatalog.report.edited import edited_json, edited_text
+
+    edited = archive(open_catalog(ctx, directory), name)
+    emit(edited_json(edited) if form == "json" else edited_text(edited, colour=colour()))
+    return 0
