@@ -21,6 +21,7 @@ from envcatalog.catalog.known import VersionsByName
 from envcatalog.catalog.lifecycle import warn_of_actions
 from envcatalog.catalog.versioning import (
     claim_version,
+    facts_of,
     not_reproduced,
     refuse_uncommitted,
     remote_in_step,
@@ -37,6 +38,9 @@ from envcatalog.model.version import Version
 if TYPE_CHECKING:
     from envcatalog.catalog.sdk import Catalog
 
+TOGETHER = (
+    25  # environments; a kill costs at most so many claims, whose images are then found in the registry
+)
 VERSION_ARTIFACT = "application/vnd.envcatalog.version.v1"
 
 
@@ -82,7 +86,16 @@ def publish_names(
             tags=Background(inline=registry.startswith("oci:")),
         )
         with run.tags:
-            return tuple(run.publish(action) for action in actions)
+            return run.publish(actions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Built:
+    """An image that the registry holds by digest, and no version yet says so."""
+
+    action: Action
+    image: BuiltImage
+    checks: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +114,28 @@ class _Run:
     tags: Background
     layers: dict[tuple[str, ...], dict[str, Layer]] = field(default_factory=dict)
 
-    def publish(self, action: Action) -> Published:
+    def publish(self, actions: Sequence[Action]) -> tuple[Published, ...]:
+        """Build and push; claim the versions of some environments at once, since a remote may be far; tag."""
+        rows: dict[str, Published] = {}
+        waiting: list[_Built] = []
+        try:
+            for action in actions:
+                if action.action == "build":
+                    waiting.append(self._build(action))
+                else:
+                    rows[action.environment] = self._settle(action)
+                if len(waiting) == TOGETHER:
+                    self._claim_all(waiting, rows)
+        except Exception:
+            self._claim_all(
+                waiting, rows
+            )  # what was built and checked before the error is published all the same
+            raise
+        self._claim_all(waiting, rows)
+        return tuple(rows[action.environment] for action in actions)
+
+    def _settle(self, action: Action) -> Published:
+        """What needs no building."""
         name = action.environment
         if action.action == "refuse":
             self.catalog.progress.step(
@@ -112,28 +146,59 @@ class _Run:
             )
         if action.hint:
             self.catalog.progress.step(f"note: {name}: {action.hint}")
-        repository = self.registry.repository(name)
-        existing = next((item for item in self.versions(name) if item.plan == action.plan), None)
-        if action.action == "skip" and existing is not None:
+        existing = self._existing(action)
+        assert existing is not None, "only a version can be skipped or tagged again"
+        if action.action == "skip":
             return self._row(action, existing, "unchanged")
-        how = ""
-        if action.action == "build":
-            image, how = self._build(action, repository)
-            if existing is None or not existing.image:
-                existing = self._claim(action, image, how)
-            if existing.image != image.digest:
-                raise not_reproduced(existing, image.digest)
-        assert existing is not None
-        known = self.versions(name)
-        # The next environment need not wait for this one's tags: nothing of it depends on them.
-        self.tags.run(lambda: self._tag(repository, existing, known))
-        status: PublishStatus = "published" if action.action == "build" else "retagged"
-        return self._row(action, existing, status, how)
+        self._tag_soon(existing)
+        return self._row(action, existing, "retagged")
 
-    def _build(self, action: Action, repository: Repository) -> tuple[BuiltImage, str]:
+    def _existing(self, action: Action) -> Version | None:
+        return next((item for item in self.versions(action.environment) if item.plan == action.plan), None)
+
+    def _claim_all(self, waiting: list[_Built], rows: dict[str, Published]) -> None:
+        """Claim the versions of what is built, and empty the list; each is tagged when it has its version."""
+        built, waiting[:] = tuple(waiting), ()
+        claimed = self._claim_together([item for item in built if self._existing(item.action) is None])
+        for item in built:
+            name = item.action.environment
+            version = claimed.get(name) or self._existing(item.action)
+            if version is None or not version.image:
+                version = self._claim(item)
+            if version.image != item.image.digest:
+                raise not_reproduced(version, item.image.digest)
+            self._tag_soon(version)
+            rows[name] = self._row(item.action, version, "published", item.checks)
+
+    def _claim_together(self, built: Sequence[_Built]) -> dict[str, Version]:
+        if len(built) < 2:
+            return {}
+        from envcatalog.git.claim_many import claim_each
+
+        wanted = [
+            (
+                item.action.environment,
+                facts_of(
+                    self.content,
+                    item.action.environment,
+                    commit=self.commit,
+                    message=self.message,
+                    image=item.image.digest,
+                    checks=item.checks,
+                ),
+            )
+            for item in built
+        ]
+        claimed = claim_each(self.catalog.repository, wanted, remote=self.remote)
+        for version in claimed:
+            self.versions.learn(version)
+        return {version.name: version for version in claimed}
+
+    def _build(self, action: Action) -> _Built:
         from envcatalog.registry.push import push_image
 
         name = action.environment
+        repository = self.registry.repository(name)
         plan = self.content.plan(name)
         environment = self.content.environment(name)
         self.catalog.progress.step(f"building {name}: {action.reason}")
@@ -144,7 +209,7 @@ class _Run:
             f"pushed {name}: {report.uploaded} blobs uploaded ({report.bytes_uploaded / 1e6:.1f} MB), "
             f"{report.mounted + report.present} there already"
         )
-        return image, how_checked(reports)
+        return _Built(action=action, image=image, checks=how_checked(reports))
 
     def _known(self, name: str, plan: ImagePlan) -> dict[str, Layer]:
         """Layers that the registry holds: of the newest image of the environment, and of those it inherits from."""
@@ -162,19 +227,24 @@ class _Run:
             layers |= self.layers[place]
         return layers
 
-    def _claim(self, action: Action, image: BuiltImage, how: str) -> Version:
+    def _claim(self, built: _Built) -> Version:
         version = claim_version(
             self.catalog,
             self.content,
-            action.environment,
+            built.action.environment,
             commit=self.commit,
             remote=self.remote,
             message=self.message,
-            image=image.digest,
-            checks=how,
+            image=built.image.digest,
+            checks=built.checks,
         )
         self.versions.learn(version)
         return version
+
+    def _tag_soon(self, version: Version) -> None:
+        repository, known = self.registry.repository(version.name), self.versions(version.name)
+        # The next environment need not wait for this one's tags: nothing of it depends on them.
+        self.tags.run(lambda: self._tag(repository, version, known))
 
     def _tag(self, repository: Repository, version: Version, known: Sequence[Version]) -> None:
         """Point the registry's tags at the version. Git is not asked, since this may run on another thread."""

@@ -82,10 +82,23 @@ def claim_version(
     Raises:
         UserError, Refusal: as `git.claim.claim_next` and `git.claim.record_image`.
     """
+    facts = facts_of(content, name, commit=commit, message=message, image=image, checks=checks)
+    version = claim_next(catalog.repository, name, facts, remote=remote)
+    if not image or version.image == image:
+        return version
+    if version.image:
+        raise not_reproduced(version, image)
+    return record_image(catalog.repository, version, image=image, checks=checks, remote=remote)
+
+
+def facts_of(
+    content: Content, name: str, *, commit: str, message: str, image: str = "", checks: str = ""
+) -> VersionFacts:
+    """What the version of an environment's plan at a commit will record; UserError where there is no lock."""
     lock = content.lock(name)
     if lock is None:
         raise UserError(f"`{name}` has no lock", f"run `envcat lock {name}`")
-    facts = VersionFacts(
+    return VersionFacts(
         commit=commit,
         plan=content.plan(name).digest,
         image=image,
@@ -93,12 +106,6 @@ def claim_version(
         checks=checks,
         message=message,
     )
-    version = claim_next(catalog.repository, name, facts, remote=remote)
-    if not image or version.image == image:
-        return version
-    if version.image:
-        raise not_reproduced(version, image)
-    return record_image(catalog.repository, version, image=image, checks=checks, remote=remote)
 
 
 def not_reproduced(version: Version, image: str) -> Refusal:

@@ -52,6 +52,10 @@ class VersionFacts:
     checks: str
     message: str = ""
 
+    def trailers(self) -> dict[str, str]:
+        """What stands at the end of the tag's message."""
+        return {"Plan": self.plan, "Image": self.image, "Lock": self.lock, "Checks": self.checks}
+
 
 def claim(
     repository: CatalogRepository,
@@ -79,8 +83,7 @@ def claim(
     present = tag_ids(repository, name).get(ref)
     if present is not None:
         raise _taken(repository, tag, present)
-    trailers = {"Plan": facts.plan, "Image": facts.image, "Lock": facts.lock, "Checks": facts.checks}
-    made = make_tag(repository, reference, facts.commit, text=facts.message, trailers=trailers)
+    made = make_tag(repository, reference, facts.commit, text=facts.message, trailers=facts.trailers())
     after("made")
     if remote is not None:
         _push(repository, remote, tag, made)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,6 +22,7 @@ from envcatalog.git.versions import TAGS, image_ids, tag_ids
 from envcatalog.model.errors import UserError
 
 _PUSH_ATTEMPTS = 20
+_PUSH_TOGETHER = 200  # tags; a command line of some 30 kB
 _REMOTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 
@@ -148,6 +149,25 @@ def push_tag(repository: CatalogRepository, remote: str, ref: str, object_id: st
         if rest.endswith(ref) or f":{ref}\t" in rest:
             return rest.partition("\t")[2] if flag == "!" else ""
     raise _unreachable(remote, result)
+
+
+def push_tags(repository: CatalogRepository, remote: str, objects: Mapping[str, str]) -> frozenset[str]:
+    """Offer new tags, by full reference name, in one push; those that the remote did not say it took.
+
+    All of them where it cannot be reached; `offer_tag` then says why.
+    """
+    _check_remote(remote)
+    taken: set[str] = set()
+    refs = sorted(objects)
+    for start in range(0, len(refs), _PUSH_TOGETHER):
+        refspecs = [f"{objects[ref]}:{ref}" for ref in refs[start : start + _PUSH_TOGETHER]]
+        options = ("--porcelain", "--no-follow-tags", "--recurse-submodules=no", "--end-of-options")
+        result = repository.processes.write("push", *options, remote, *refspecs)
+        for line in result.out.decode(errors="replace").splitlines():
+            flag, _, rest = line.partition("\t")
+            if flag in ("*", "="):
+                taken.add(rest.partition("\t")[0].rpartition(":")[2])
+    return frozenset(refs) - taken
 
 
 def offer_tag(repository: CatalogRepository, remote: str, ref: str, object_id: str) -> str:

@@ -78,6 +78,12 @@ def create_reference(repository: CatalogRepository, ref: str, object_id: str) ->
     raise failure(result, arguments)
 
 
+def create_references(repository: CatalogRepository, objects: Mapping[str, str]) -> None:
+    """Create references by name, all or none; none where one is there already, and no error then."""
+    commands = "".join(f"create {ref}\0{object_id}\0" for ref, object_id in objects.items())
+    repository.processes.write("update-ref", "--no-deref", "--stdin", "-z", stdin=commands.encode())
+
+
 def _sweep(layout: Layout) -> None:
     """Remove what killed processes left."""
     for folder in layout.common_dir.glob(f"{_PREFIX}*"):
