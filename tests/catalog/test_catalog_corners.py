@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from envcatalog.catalog.sdk import Catalog
 from support.catalogs import Workplace, definition, git
 
 
@@ -224,3 +225,27 @@ def test_nothing_to_do(workplace: Workplace) -> None:
     assert json.loads(workplace.run("list", "--format", "json").out) == {"environments": []}
     assert workplace.run("lock").code == 0
     assert workplace.publish().json == {"published": []}
+
+
+def test_registered_then_published(with_origin: Workplace) -> None:
+    place = with_origin
+    place.add("demo", "alpha==1.0")
+    with Catalog.open(place.root, cache=place.cache) as catalog:
+        [row] = catalog.register(["demo"])
+    assert row.version == 1
+    assert place.plan() == [("demo", "build", "registered without an image", 1)]
+    assert place.published() == [("demo", 1, "published", "registered without an image")]
+    assert place.published() == [("demo", 1, "unchanged", "is version 1")]
+    assert place.layout().keys() == {"demo:1", "demo:latest"}
+    place.edit("demo", "alpha==1.0", "alpha==2.0")
+    place.edit("demo", "description:", "aliases: {staging: 2}\ndescription:")
+    place.lock()
+    place.commit()
+    with Catalog.open(place.root, cache=place.cache) as catalog:
+        [row] = catalog.register(["demo"])
+    assert row.version == 2
+    git(place.root, "checkout", "-q", "demo@1")
+    assert place.published() == [("demo", 1, "unchanged", "is version 1")]
+    git(place.root, "checkout", "-q", "main")
+    assert place.published() == [("demo", 2, "published", "registered without an image")]
+    assert place.layout()["demo:staging"] == place.layout()["demo:2"] == place.layout()["demo:latest"]
