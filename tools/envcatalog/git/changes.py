@@ -50,7 +50,10 @@ def changed_paths(repository: CatalogRepository, *paths: str) -> tuple[str, ...]
     """Files at or below these paths that differ from the current commit, on disk or in the index; sorted.
 
     New files count unless Git ignores them; file modes do not, nor do line ends that a checkout made CRLF.
+    A bare repository has neither, so nothing differs there.
     """
+    if repository.layout.is_bare:
+        return ()
     head = repository.head()
     committed = files(repository, head, *paths) if head else {}
     index = _read_index(repository, *paths)

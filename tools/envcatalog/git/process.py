@@ -96,10 +96,15 @@ class Result:
 
 
 class GitProcesses:
-    """Starts Git in one folder. Holds no process itself."""
+    """Starts Git in one folder. Holds no process itself.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        keep: variables that Git set for us, its hook, and that must reach the Git we start.
+    """
+
+    def __init__(self, folder: Path, *, keep: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self._keep = dict(keep or {})
         self._git = _load_gitpython()(str(folder))
 
     def read(self, *arguments: str, stdin: bytes = b"", seconds: float = READ_SECONDS) -> Result:
@@ -130,13 +135,13 @@ class GitProcesses:
         Raises:
             UserError: Git cannot be started, is too old, or did not end in time.
         """
-        variables = {**_COMMON_ENVIRONMENT, **(environment or {})}
+        variables = {**_COMMON_ENVIRONMENT, **self._keep, **(environment or {})}
         process = self._start(_COMMON_SETTINGS, arguments, variables)
         return self._finish(process, arguments, stdin, seconds)
 
     def start(self, *arguments: str) -> Any:
         """A running command that reads, with pipes on all three streams; the caller ends it with `end`."""
-        variables = {**_COMMON_ENVIRONMENT, **_READ_ENVIRONMENT}
+        variables = {**_COMMON_ENVIRONMENT, **_READ_ENVIRONMENT, **self._keep}
         return self._start((*_COMMON_SETTINGS, *_READ_SETTINGS), arguments, variables)
 
     def check_ended(self, process: subprocess.Popen[bytes], arguments: Sequence[str]) -> None:

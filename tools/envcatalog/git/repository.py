@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,8 @@ class Layout:
     """What never changes while a repository is open.
 
     Attributes:
-        root: top folder of the work tree, without symbolic links.
+        root: top folder of the work tree, without symbolic links; of a bare repository, a folder with files of
+            the commit in question, or the Git folder where no file is needed.
         git_dir: the work tree's own Git folder (a linked work tree's is below the common one).
         common_dir: the Git folder that holds objects, tags and configuration.
         object_format: ``sha1`` or ``sha256``.
@@ -27,6 +29,7 @@ class Layout:
     common_dir: Path
     object_format: str
     is_shallow: bool
+    is_bare: bool = False
 
 
 class CatalogRepository:
@@ -35,10 +38,13 @@ class CatalogRepository:
     Keeps at most one Git process running between calls (object reads); `close` ends it.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(
+        self, layout: Layout, *, head: str | None = None, keep: Mapping[str, str] | None = None
+    ) -> None:
         self.layout = layout
-        self.processes = GitProcesses(layout.root)
+        self.processes = GitProcesses(layout.git_dir if layout.is_bare else layout.root, keep=keep)
         self.objects = ObjectReader(self.processes)
+        self._head = head
 
     @classmethod
     def open(cls, path: Path) -> CatalogRepository:
@@ -52,6 +58,29 @@ class CatalogRepository:
             raise UserError(f"`{path}` is not a folder")
         return cls(_discover(path))
 
+    @classmethod
+    def open_bare(
+        cls,
+        path: Path,
+        *,
+        root: Path | None = None,
+        head: str | None = None,
+        keep: Mapping[str, str] | None = None,
+    ) -> CatalogRepository:
+        """Open a bare repository, for reads at a commit and for version tags.
+
+        Args:
+            root: folder that holds files of the commit `head`; see `Layout.root`.
+            head: full id of the commit to take for the current one.
+            keep: see `GitProcesses`; for objects that a push has brought and that are not accepted yet.
+
+        Raises:
+            UserError: as `open`, and for a repository that is not bare.
+        """
+        if not path.is_dir():
+            raise UserError(f"`{path}` is not a folder")
+        return cls(_discover_bare(path, root), head=head, keep=keep)
+
     @property
     def root(self) -> Path:
         """Top folder of the work tree."""
@@ -64,6 +93,8 @@ class CatalogRepository:
 
     def head(self) -> str | None:
         """Full id of the current commit; None before the first one."""
+        if self._head is not None:
+            return self._head
         result = self.processes.read("rev-parse", "--verify", "--quiet", "--end-of-options", "HEAD^{commit}")
         return result.out.decode().strip() if result.code == 0 else None
 
@@ -126,6 +157,33 @@ def _discover(path: Path) -> Layout:
         common_dir=(folder / lines[4]).resolve(),
         object_format=lines[2],
         is_shallow=lines[1] == "true",
+    )
+
+
+def is_bare(path: Path) -> bool:
+    """Whether the repository around a folder is bare; False where there is none."""
+    result = GitProcesses(path.resolve()).read("rev-parse", "--is-bare-repository")
+    return result.code == 0 and result.out.strip() == b"true"
+
+
+def _discover_bare(path: Path, root: Path | None) -> Layout:
+    facts = _FACTS[:-1]
+    result = GitProcesses(path.resolve()).read("rev-parse", *facts)
+    lines = result.out.decode(errors="surrogateescape").splitlines()
+    if result.code != 0:
+        raise _cannot_open(path, result)
+    if lines[0] != "true":
+        raise UserError(f"`{path}` is not a bare repository")
+    if len(lines) != len(facts):
+        raise UserError(f"the path of the repository around `{path}` holds a line break", "rename the folder")
+    folder = Path(lines[3])
+    return Layout(
+        root=root or folder,
+        git_dir=folder,
+        common_dir=folder,
+        object_format=lines[2],
+        is_shallow=lines[1] == "true",
+        is_bare=True,
     )
 
 
