@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:  # nothing published means no thread, and the import takes 20 ms
     from concurrent.futures import Future, ThreadPoolExecutor
 
 THREADS = 3
+T = TypeVar("T")
 
 
 class Background:
@@ -35,11 +36,18 @@ class Background:
             if task.done():
                 task.result()
         self._tasks = [task for task in self._tasks if not task.done()]
+        self._tasks.append(self._threads().submit(work))
+
+    def start(self, work: Callable[[], T]) -> Callable[[], T]:
+        """Begin it now; what is returned waits for the result, or raises what the work raised."""
+        return work if self._inline else self._threads().submit(work).result
+
+    def _threads(self) -> ThreadPoolExecutor:
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor
 
-            self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="tags")
-        self._tasks.append(self._pool.submit(work))
+            self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="requests")
+        return self._pool
 
     def __enter__(self) -> Self:
         return self

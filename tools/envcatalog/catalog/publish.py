@@ -7,9 +7,10 @@ again finishes the work: what is done is read from Git and the registry, never f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.actions import moving_tags, plan_actions
@@ -118,10 +119,15 @@ class _Run:
         """Build and push; claim the versions of some environments at once, since a remote may be far; tag."""
         rows: dict[str, Published] = {}
         waiting: list[_Built] = []
+        builds = [action.environment for action in actions if action.action == "build"]
+        following = dict(pairwise(builds))
+        known = {name: self._look(name) for name in builds[:1]}
         try:
             for action in actions:
                 if action.action == "build":
-                    waiting.append(self._build(action))
+                    if coming := following.get(action.environment):
+                        known[coming] = self._look(coming)
+                    waiting.append(self._build(action, known.pop(action.environment)()))
                 else:
                     rows[action.environment] = self._settle(action)
                 if len(waiting) == TOGETHER:
@@ -194,7 +200,7 @@ class _Run:
             self.versions.learn(version)
         return {version.name: version for version in claimed}
 
-    def _build(self, action: Action) -> _Built:
+    def _build(self, action: Action, known: dict[str, Layer]) -> _Built:
         from envcatalog.registry.push import push_image
 
         name = action.environment
@@ -202,7 +208,7 @@ class _Run:
         plan = self.content.plan(name)
         environment = self.content.environment(name)
         self.catalog.progress.step(f"building {name}: {action.reason}")
-        image = self.catalog.workshop.build(self.content, plan, self._known(name, plan))
+        image = self.catalog.workshop.build(self.content, plan, known)
         reports = check_image(self.catalog.workshop, environment, image, repository, self.checks)
         report = push_image(self.registry, repository, image, progress=self.catalog.progress)
         self.catalog.progress.step(
@@ -211,19 +217,20 @@ class _Run:
         )
         return _Built(action=action, image=image, checks=how_checked(reports))
 
-    def _known(self, name: str, plan: ImagePlan) -> dict[str, Layer]:
+    def _look(self, name: str) -> Callable[[], dict[str, Layer]]:
+        """Begin to ask for what the registry holds, one environment ahead; Git and the plan are asked at once."""
+        plan = self.content.plan(name)
+        newest = [self.versions(ancestor.name)[-1:] for ancestor in self.content.chain(name)]
+        images = [version for found in newest for version in found if version.image]
+        return self.tags.start(lambda: self._known(plan, images))
+
+    def _known(self, plan: ImagePlan, images: Sequence[Version]) -> dict[str, Layer]:
         """Layers that the registry holds: of the newest image of the environment, and of those it inherits from."""
         layers: dict[str, Layer] = {}
-        for ancestor in self.content.chain(name):
-            newest = max(self.versions(ancestor.name), key=lambda version: version.number, default=None)
-            if newest is None or not newest.image:
-                continue
-            if ancestor.name == name:
-                layers |= known_layers(self.registry.repository(name), newest.image, plan)
-                continue
-            place = (newest.image, *(item.platform for item in plan.platforms))
+        for version in images:
+            place = (version.image, *(item.platform for item in plan.platforms))
             if place not in self.layers:
-                self.layers[place] = known_layers(self.registry.repository(ancestor.name), newest.image, plan)
+                self.layers[place] = known_layers(self.registry.repository(version.name), version.image, plan)
             layers |= self.layers[place]
         return layers
 
