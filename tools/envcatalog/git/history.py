@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from envcatalog.git.process import end
 from envcatalog.git.repository import CatalogRepository
@@ -11,6 +12,7 @@ from envcatalog.model.version import Commit
 # Full id, committer date, author, subject. `-z` ends each record with one more NUL.
 _FORMAT = "--format=tformat:%H%x00%cI%x00%an <%ae>%x00%s"
 _FIELDS = 4
+_FORMAT_PARENTS = "--format=tformat:%P%x00%H%x00%cI%x00%an <%ae>%x00%s"
 _OPTIONS = ("-z", _FORMAT, "--no-show-signature", "--no-notes", "--no-decorate", "--no-color", "--no-patch")
 _CHUNK = 64 * 1024
 
@@ -37,6 +39,33 @@ def commits_between(
 ) -> Iterator[Commit]:
     """Commits reachable from `newer` but not from `older` (full ids; None: from the beginning)."""
     return _walk(repository, [newer, *([f"^{older}"] if older else [])], path, None)
+
+
+def walk_folder(
+    repository: CatalogRepository, path: str, tips: Sequence[str], stop: Sequence[str] = ()
+) -> Iterator[tuple[Commit, tuple[str, ...]]]:
+    """Commits that changed a folder, newest first, each with the ones of them that came directly before it.
+
+    A merge is among them where it joins two lines that both changed the folder. Git starts to walk at once, so that
+    several walks can go on at the same time.
+
+    Args:
+        tips, stop: full ids; what is reachable from `stop` is left out.
+    """
+    excluded = [f"^{commit}" for commit in stop]
+    arguments = ("log", "--parents", *_OPTIONS[:1], _FORMAT_PARENTS, *_OPTIONS[2:], "--stdin", "--", path)
+    revisions = "".join(f"{revision}\n" for revision in (*tips, *excluded))
+    running = repository.processes.start(*arguments)
+    running.proc.stdin.write(revisions.encode())
+    running.proc.stdin.close()
+    running.proc.stdin = None  # `communicate` would flush it
+    found = _records(repository, running, arguments, _FIELDS + 1)
+    return ((_commit(fields[1:]), tuple(fields[0].split())) for fields in found)
+
+
+def last_change(repository: CatalogRepository, path: str, commit: str) -> str | None:
+    """The newest commit that changed a path, seen from a commit (a full id); None where there is none."""
+    return next((found.id for found in log(repository, path, commit, limit=1)), None)
 
 
 def commit_info(repository: CatalogRepository, commit: str) -> Commit:
@@ -67,17 +96,24 @@ def _walk(
     count = [] if limit is None else [f"--max-count={limit}"]
     paths = ["--", path] if path else ["--"]
     arguments = ("log", *_OPTIONS, *count, "--end-of-options", *revisions, *paths)
-    running = repository.processes.start(*arguments)  # kept: GitPython ends a process that nobody holds
-    process = running.proc
+    running = repository.processes.start(*arguments)
+    for fields in _records(repository, running, arguments, _FIELDS):
+        yield _commit(fields)
+
+
+def _records(
+    repository: CatalogRepository, running: Any, arguments: tuple[str, ...], count: int
+) -> Iterator[list[str]]:
+    process = running.proc  # `running` is kept: GitPython ends a process that nobody holds
     try:
         waiting: list[str] = []
         rest = b""
         while chunk := process.stdout.read1(_CHUNK):
             *whole, rest = (rest + chunk).split(b"\0")
             waiting += [field.decode(errors="replace") for field in whole]
-            while len(waiting) >= _FIELDS:
-                yield _commit(waiting[:_FIELDS])
-                del waiting[:_FIELDS]
+            while len(waiting) >= count:
+                yield waiting[:count]
+                del waiting[:count]
         repository.processes.check_ended(process, arguments)
     finally:
         end(process)

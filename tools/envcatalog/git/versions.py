@@ -106,6 +106,14 @@ class _References:
     images: Mapping[str, str]
 
 
+def merged_versions(repository: CatalogRepository, name: str, commit: str) -> frozenset[int]:
+    """Numbers of the versions whose commits are, or came before, this one (a full id)."""
+    pattern = f"{TAGS}{name}@*"
+    out = repository.processes.output("for-each-ref", "--format=%(refname)", f"--merged={commit}", pattern)
+    names = (parse_tag_name(line.removeprefix(TAGS)) for line in out.decode(errors="replace").splitlines())
+    return frozenset(tag.number for tag in names if tag is not None and tag.name == name)
+
+
 def _references(repository: CatalogRepository, name: str | None) -> _References:
     """No object is read."""
     if name is not None and not is_name(name):
