@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from envcatalog.catalog.sdk import Catalog
-from support.catalogs import Workplace, definition, git
+from support.catalogs import Workplace, git
 
 FILE = "catalog/demo/environment.yaml"
+THERE = "there is versions 1-2, `latest`, `{worktree}`, branch `main`, and every commit, tag and date"
 
 
 @pytest.fixture
@@ -107,11 +108,11 @@ def test_the_order_of_promotion_is_kept(place: Workplace) -> None:
     place.edit("demo", "{staging: 2, prod: 2}", "{prod: 2, staging: 1}")
     assert tuple(place.run("validate")) == (
         1,
-        "error: `prod` is version 2, and `staging`, which comes before it, is version 1 [alias-order]\n"
+        "error: `prod` is version 2, and `staging`, which comes before it, is version 1\n"
         f" --> {FILE}:3:17\n  |\n3 | aliases: {{prod: 2, staging: 1}}\n  |                 ^\n"
         "hint: run `envcat promote demo@2 staging`\n1 checked, 1 problem\n",
         "",
-    ) or place.run("validate").out.count("alias-order") == 1
+    )
     assert place.run("promote", "demo@2", "staging").code == 0
     assert place.run("validate").out == "1 checked, no problems\n"
 
@@ -123,32 +124,20 @@ def test_the_order_of_promotion_is_kept(place: Workplace) -> None:
         ("demo@1", "stagin", "the catalog has no alias `stagin`",
          "did you mean `staging`; the aliases are `staging`, `prod`"),
         ("demo@1", "blue", "the catalog has no alias `blue`", "the aliases are `staging`, `prod`"),
+        ("demo@1", "$(id)\x1b[31m", "the catalog has no alias `$(id)\\x1b[31m`", "the aliases are `staging`, `prod`"),
         ("demo", "staging", "`demo` is not a version of `demo`", "it has 1-2, such as `demo@latest`"),
-        ("demo@HEAD~2", "staging", "`demo@HEAD~2` is not a version of `demo`", None),
+        ("demo@HEAD", "staging", "`demo@HEAD` is not a version of `demo`", "it has 1-2, such as `demo@latest`"),
         ("dmo@1", "staging", "there is no environment `dmo` in this catalog", "did you mean `demo`"),
-        ("--output=x@1", "staging", None, None),
-        ("demo@$(id)", "staging", "`demo` has no `$(id)`", None),
-        ("demo@\x1b[31m", "staging", None, None),
+        ("demo@$(id)", "staging", "`demo` has no `$(id)`", THERE),
+        ("demo@\x1b[31m", "staging", "`demo` has no `\\x1b[31m`", THERE),
     ],
 )  # fmt: skip
 def test_what_cannot_be_promoted(
-    place: Workplace, reference: str, alias: str, message: str | None, hint: str | None
+    place: Workplace, reference: str, alias: str, message: str, hint: str
 ) -> None:
     before = text(place)
     git(place.root, "commit", "-q", "--allow-empty", "-m", "More")
-    git(place.root, "commit", "-q", "--allow-empty", "-m", "More")
-    git(place.root, "commit", "-q", "--allow-empty", "-m", "More")
-    done = place.run("promote", reference, alias)
-    assert done.code == (2 if reference != "demo@HEAD~2" else done.code)
-    assert done.code in (1, 2)
-    assert done.out == ""
-    lines = done.err.splitlines()
-    if message is not None and reference != "demo@HEAD~2":
-        assert lines[0] == f"error: {message}"
-    if hint is not None:
-        assert lines[1] == f"hint: {hint}"
-    assert "\x1b" not in done.err
-    assert "Traceback" not in done.err
+    assert tuple(place.run("promote", reference, alias)) == (2, "", f"error: {message}\nhint: {hint}\n")
     assert text(place) == before
 
 
@@ -174,9 +163,8 @@ def test_deprecate_warns_whoever_uses_it(place: Workplace) -> None:
     )
     assert text(place) == before.replace("\nbase:", f"\n{statement}base:")
     assert place.run("validate").out == "1 checked, no problems\n"
-    warning = (
-        "warning: `demo@1` is deprecated: CVE-2026-1: see #3 (use `demo@2` instead, to be used until 2999-12-31)\n"
-    )
+    facts = "(use `demo@2` instead, to be used until 2999-12-31)"
+    warning = f"warning: `demo@1` is deprecated: CVE-2026-1: see #3 {facts}\n"
     assert place.run("show", "demo@1").err == warning
     assert place.run("show", "demo@2").err == ""
     assert place.run("diff", "demo@1", "demo@2").err == warning
@@ -200,7 +188,7 @@ def test_deprecate_warns_whoever_uses_it(place: Workplace) -> None:
         "  removed  deprecated.versions     1\n"
         "next: commit it\n"
     )
-    assert text(place) == before.replace("\nbase:", "\naliases: {}\nbase:") or text(place) == before
+    assert text(place) == before.replace("\nbase:", "\naliases: {}\nbase:")
     assert place.run("deprecate", "demo", "--remove").out == "unchanged  demo  it is not deprecated\n"
 
 
@@ -261,7 +249,9 @@ def test_what_cannot_be_deprecated(place: Workplace) -> None:
     assert error("--reason", "a\udce9b")[1].startswith("error: the text for `deprecated` holds the invisible")
 
 
-@pytest.mark.parametrize("reason", ['"><script>alert(1)</script>', "{a: b} # c", "- x", "'$(id)'", "`rm` %0A::error::"])
+@pytest.mark.parametrize(
+    "reason", ['"><script>alert(1)</script>', "{a: b} # c", "- x", "'$(id)'", "`rm` %0A::error::"]
+)
 def test_hostile_reasons_are_text(place: Workplace, reason: str) -> None:
     before = text(place)
     assert place.run("deprecate", "demo", "--reason", reason).code == 0
@@ -287,7 +277,9 @@ def test_a_day_that_has_passed_is_a_warning_of_validate(place: Workplace) -> Non
     place.run("deprecate", "demo", "--reason", "old", "--until", "2020-01-31")
     done = place.run("validate", "--format", "json")
     assert done.code == 0
-    assert [(item["code"], item["severity"], item["line"], item["message"]) for item in done.json["problems"]] == [
+    assert [
+        (item["code"], item["severity"], item["line"], item["message"]) for item in done.json["problems"]
+    ] == [
         ("deprecated-until", "warning", 5, "the versions were deprecated until 2020-01-31, which has passed")
     ]
 
@@ -304,7 +296,6 @@ def test_archive_and_restore(place: Workplace) -> None:
     assert place.run("archive", "demo").out == "unchanged  demo  it is archived already\n"
     place.commit("Archive")
 
-    assert tuple(place.run("list", "--format", "json"))[0] == 0
     assert [row["name"] for row in place.run("list", "--format", "json").json["environments"]] == ["child"]
     rows = place.run("list", "--all", "--format", "json").json["environments"]
     assert [(row["name"], row["archived"]) for row in rows] == [("child", False), ("demo", True)]
@@ -312,7 +303,9 @@ def test_archive_and_restore(place: Workplace) -> None:
     assert (len(listed.out.splitlines()), listed.err) == (2, "1 archived, shown with `--all`\n")
     assert place.run("list", "--all").out.splitlines()[2].endswith("[archived] For a test")
     assert place.run("show", "demo").err == "warning: `demo` is archived\n"
-    assert [item["code"] for item in place.run("validate", "--format", "json").json["problems"]] == ["base-archived"]
+    assert [item["code"] for item in place.run("validate", "--format", "json").json["problems"]] == [
+        "base-archived"
+    ]
 
     # What is published already stays as it is; what would be built on it is refused.
     assert place.plan("demo") == [("demo", "skip", "is version 2", 2)]
@@ -336,7 +329,7 @@ def test_archive_and_restore(place: Workplace) -> None:
     )
     assert place.run("build", "demo", "--archived").code == 0
 
-    place.edit("demo", "alpha==2.0", "alpha==1.0")
+    place.edit("demo", "alpha==2.0", "beta")
     place.lock("demo")
     place.commit("Change what is archived")
     assert place.plan("demo") == [("demo", "refuse", "archived", None)]
@@ -348,16 +341,14 @@ def test_archive_and_restore(place: Workplace) -> None:
     )
     assert place.tags() == ["demo@1", "demo@2"]
     done = place.run("publish", "demo", "--archived", "--registry", place.images, "--format", "json")
-    assert [(row["status"], row["version"]) for row in done.json["published"]] == [("published", 3)] or (
-        done.json["published"][0]["version"] == 1
-    )
+    assert [(row["status"], row["version"]) for row in done.json["published"]] == [("published", 3)]
 
     assert tuple(place.run("restore", "demo")) == (
         0,
         f"{FILE}\n  removed  archived  true\nnext: commit it\n",
         "",
     )
-    assert text(place) == before.replace("alpha==2.0", "alpha==1.0")
+    assert text(place) == before.replace("alpha==2.0", "beta")
     assert place.run("restore", "demo").out == "unchanged  demo  it is not archived\n"
 
 
@@ -392,14 +383,15 @@ def test_metadata_makes_no_version(place: Workplace) -> None:
 
 
 def test_a_form_that_cannot_be_edited_is_left_alone(place: Workplace) -> None:
-    place.write("demo", text(place) + "? archived\n: false\n")
-    before = text(place)
-    place.write("demo", before.replace("name: demo", "? name\n: demo", 1))
-    done = place.run("deprecate", "demo", "--reason", "old")
-    assert done.code in (0, 2)
-    if done.code == 2:
-        assert done.err.startswith(f"error: `{FILE}` has a form in which `deprecated` cannot be edited alone\n")
-    assert place.run("validate").code == 0
+    keys = text(place).replace("name: demo", "? name\n: demo").replace("description: ", "? description\n: ")
+    place.write("demo", keys)
+    assert tuple(place.run("deprecate", "demo", "--reason", "old")) == (
+        2,
+        "",
+        f"error: `{FILE}` has a form in which `deprecated` cannot be edited alone\n"
+        "hint: edit line 1 by hand: `deprecated: {reason: old}`\n",
+    )
+    assert text(place) == keys
 
 
 def test_windows_line_ends_and_comments_stay(place: Workplace) -> None:
@@ -426,7 +418,3 @@ def test_from_python(place: Workplace, tmp_path: Path) -> None:
         assert [(item.path, item.after) for item in edited.changes] == [("aliases.staging", "2")]
         assert catalog.find("demo@staging").version == catalog.find("demo@2").version
         assert [row.aliases for row in catalog.list()] == [(("staging", 2),)]
-
-
-def test_definition_support_is_used() -> None:
-    assert "description" in definition("demo")
