@@ -197,6 +197,34 @@ def test_the_reader_goes_away(workplace: Workplace) -> None:
     assert process.wait() == 0
 
 
+@pytest.mark.parametrize("command", ["list", "validate", "--help", "plan --format json"])
+def test_no_reader_at_all(workplace: Workplace, command: str) -> None:
+    workplace.add("demo", "alpha")
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "envcatalog", *command.split()],
+            cwd=workplace.root,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])
+def test_closed_streams(workplace: Workplace, closed: str) -> None:
+    workplace.add("demo", "alpha")
+    for command, code in (("list", 0), ("lock", 0), ("lisst", 2)):
+        shell = f'"{sys.executable}" -m envcatalog {command} {closed}'
+        done = subprocess.run(["sh", "-c", shell], cwd=workplace.root, capture_output=True, check=False)
+        assert done.returncode == code, done
+        assert b"bug" not in done.stderr
+
+
 def test_interrupted(workplace: Workplace) -> None:
     workplace.add("demo", "alpha")
 

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -22,6 +23,7 @@ MACHINE = (
 
 def guarded(command: click.Command) -> int:
     """Run the command line; its exit code."""
+    _have_streams()
     try:
         result = command.main(prog_name="envcat", standalone_mode=False)
         sys.stdout.flush()
@@ -45,16 +47,31 @@ def guarded(command: click.Command) -> int:
         _say(error.message, error.hint)
         return error.exit_code
     except BrokenPipeError:
-        # The reader has gone; python would complain once more while closing stdout.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _unread()
+    except SystemExit as stop:
+        # Where click meets a broken pipe itself, it wraps stdout and ends the process with 1.
+        wrapped = type(sys.stdout).__name__.endswith("PacifyFlushWrapper")
+        return _unread() if wrapped else int(stop.code or 0)
     except RecursionError:
         _say("the input is nested too deeply", "")
         return EXIT_ERROR
     except Exception as error:
         return _bug(error)
     return result if isinstance(result, int) else 0
+
+
+def _have_streams() -> None:
+    """A caller may close stdout or stderr (``>&-``), which Python tells by None."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+
+
+def _unread() -> int:
+    """The reader has gone, as `head` does: no error. Python would complain once more while closing stdout."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _say(message: str, hint: str) -> None:
