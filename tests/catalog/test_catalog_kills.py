@@ -312,6 +312,22 @@ def test_eight_at_once(workplace: Workplace, together: Any) -> None:
     assert len({out.split('"digest": ')[1].split(",")[0] for _, out, _ in done}) == 1
 
 
+def test_eight_environments_at_once(with_origin: Workplace, together: Any) -> None:
+    place = with_origin
+    names = [f"demo-{number}" for number in range(8)]
+    for name in names:
+        place.write(name, definition(name, "alpha", more=f"variables: {{NAME: {name}}}\n"))
+    place.lock()
+    place.commit()
+    starts = [lambda name=name: place.start("publish", name, "--registry", place.images) for name in names]
+    done = together(*starts)
+    assert [code for code, _, _ in done] == [0] * 8, done
+    assert place.origin is not None
+    expected = [f"{name}@1" for name in names]
+    assert place.tags() == git(place.origin, "tag", "--list").split() == expected
+    assert place.layout().keys() == {f"{name}:{tag}" for name in names for tag in ("1", "latest")}
+
+
 def test_two_lock_at_once(workplace: Workplace, together: Any) -> None:
     workplace.write("demo", definition("demo", "alpha", "beta"))
     done = together(*[lambda: workplace.start("lock")] * 2)

@@ -385,3 +385,52 @@ def test_many_hostile_texts(published: Workplace, bugs: Path) -> None:
                 assert done.code == 1, text[:60]
             if "github" in command:
                 assert not any(line.startswith("::error file=x::") for line in done.out.splitlines())
+
+
+@pytest.mark.parametrize("command", ["show", "diff", "log"])
+def test_hostile_references(published: Workplace, bugs: Path, command: str) -> None:
+    before = sorted(str(path) for path in published.root.rglob("*"))
+    for at in (
+        *(
+            "HEAD~1",
+            "HEAD^{tree}",
+            "@{u}",
+            ":/x",
+            "-1",
+            "0",
+            "01",
+            "1" * 400,
+            "9" * 9,
+            "{worktree}",
+            "latest@1",
+        ),
+        *(
+            "--output=x",
+            "--help",
+            "-",
+            "..",
+            "a..b",
+            "a...b",
+            "^HEAD",
+            "refs/heads/../../x",
+            "HEAD:catalog",
+            "@",
+        ),
+        *(
+            "\x1b[2J",
+            "\n",
+            "é",
+            "x" * 100_000,
+            "main --",
+            "1970-01-01",
+            "2026-13-45",
+            "9999-12-31",
+            "tags/demo@1",
+        ),
+    ):
+        sound(published.run(command, "--", f"demo@{at}"), bugs)
+    for name in ("", "@", "@1", "demo@", "DEMO", "../demo", "demo\n", "demo@1\n", "x" * 100_000):
+        done = published.run(command, "--", name)
+        sound(done, bugs)
+        assert done.code == 2, name[:20]
+    assert sorted(str(path) for path in published.root.rglob("*")) == before
