@@ -51,6 +51,8 @@ class Ambiguous:
     def hint(self) -> str:
         """What to write instead."""
         quoted = f'write `"{self.text}"`' if len(self.text) < 60 else "write it in double quotes"
+        if self.reading in ("true", "false"):
+            return f"{quoted}, or `{self.reading}` where yes or no is asked for"
         number = self.reading.removeprefix("the number ")
         if self.reading == "nothing":
             return f"{quoted}, or leave the key out"
