@@ -83,6 +83,10 @@ class Catalog:
             self._at[commit] = Content(Revision(self.repository, commit))
         return self._at[commit]
 
+    def forget(self, commit: str) -> None:
+        """Give back the memory of a commit's content; it is read again when it is needed again."""
+        self._at.pop(commit, None)
+
     @cached_property
     def workshop(self) -> Workshop:
         """What building needs on this machine."""

@@ -24,6 +24,8 @@ COMMANDS = {
     "list": "List the environments with their versions and aliases.",
     "show": "Show one environment: definition, lock and image.",
     "log": "Show the versions of an environment, and the commits between them.",
+    "search": "Say which environments hold a package, at which version.",
+    "checkout": "Write an environment as it was at a reference into a folder of its own.",
     "blame": "Say since which version and commit each package is there.",
     "diff": "Show what differs between two environments or versions.",
     "promote": "Let an alias name a version.",

@@ -1,0 +1,115 @@
+"""What is searched for: a package by name, and which of its versions, by PEP 440 or by Debian's relations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from envcatalog.model.errors import UserError
+from envcatalog.model.history import PackageKind
+
+_WANTED = re.compile(r"\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._+-]*)\s*(?P<rest>.*?)\s*\Z", re.ASCII | re.DOTALL)
+_CLAUSE = re.compile(
+    r"\s*(?P<relation><<|<=|==|=|!=|>=|>>|<|>)\s*(?P<version>[0-9A-Za-z][0-9A-Za-z.+~:-]*)\s*\Z"
+)
+_DEBIAN = {"<": "<<", ">": ">>", "==": "="}
+_LONGEST = 200
+
+Accepts = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A package and a condition on its version, for each kind that the text can mean.
+
+    Attributes:
+        names: kind to the name in that kind's spelling.
+    """
+
+    text: str
+    names: dict[PackageKind, str]
+    conditions: dict[PackageKind, Accepts]
+    _known: dict[tuple[PackageKind, str], bool] = field(default_factory=dict)
+
+    def accepts(self, kind: PackageKind, version: str) -> bool:
+        """Whether this version is wanted; asked once for each version."""
+        key = (kind, version)
+        if key not in self._known:
+            self._known[key] = self.conditions[kind](version)
+        return self._known[key]
+
+
+def read_wanted(text: str, kind: PackageKind | None = None) -> Wanted:
+    """Read ``urllib3<2.2`` or ``libssl3<<3.0.15``; ``<`` and ``>`` are strict for Debian packages, too.
+
+    Args:
+        kind: only this one; otherwise every kind that the condition can be read for.
+
+    Raises:
+        UserError: it is no package with a condition.
+    """
+    match = _WANTED.match(text) if len(text) <= _LONGEST else None
+    if match is None:
+        raise _not_wanted(text)
+    names: dict[PackageKind, str] = {}
+    conditions: dict[PackageKind, Accepts] = {}
+    for one in ("python", "deb"):
+        accepts = _python(match["rest"]) if one == "python" else _debian(match["rest"])
+        name = _python_name(match["name"]) if one == "python" else match["name"].lower()
+        if accepts is not None and kind in (None, one):
+            names[one], conditions[one] = name, accepts
+    if not names:
+        raise _not_wanted(text)
+    return Wanted(text=text.strip(), names=names, conditions=conditions)
+
+
+def _python(rest: str) -> Accepts | None:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        specifiers = SpecifierSet(rest)
+    except InvalidSpecifier:
+        return None
+
+    def accepts(version: str) -> bool:
+        try:
+            return specifiers.contains(Version(version), prereleases=True)
+        except InvalidVersion:
+            return not rest
+
+    return accepts
+
+
+def _debian(rest: str) -> Accepts | None:
+    clauses = [_CLAUSE.match(part) for part in rest.split(",")] if rest else []
+    found = [clause for clause in clauses if clause is not None]
+    if len(found) != len(clauses):
+        return None
+
+    def accepts(version: str) -> bool:
+        return all(_holds(version, clause["relation"], clause["version"]) for clause in found)
+
+    return accepts
+
+
+def _holds(version: str, relation: str, wanted: str) -> bool:
+    from envcatalog.lock.debian.version import satisfies
+
+    if relation == "!=":
+        return not satisfies(version, "=", wanted)
+    return satisfies(version, _DEBIAN.get(relation, relation), wanted)
+
+
+def _python_name(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)
+
+
+def _not_wanted(text: str) -> UserError:
+    return UserError(
+        f"`{text[:80]}` is no package with a condition on its version",
+        "write `urllib3`, `urllib3<2.2`, `numpy>=1.26,<2`, or `libssl3<3.0.15` for a Debian package",
+    )
