@@ -71,7 +71,7 @@ def run(ctx: click.Context, name: str, directory: str | None) -> int:
         return _report(
             [check_staged(folder, os.environ)], "what is staged has problems, so nothing was committed"
         )
-    lines = "" if sys.stdin.isatty() else sys.stdin.buffer.read().decode(errors="surrogateescape")
+    lines = _lines()
     if name == "pre-push":
         from envcatalog.catalog.hook_clone import check_outgoing
         from envcatalog.git.pushed import read_outgoing
@@ -85,6 +85,12 @@ def run(ctx: click.Context, name: str, directory: str | None) -> int:
 
         return _report(check_push(folder, read_pushes(lines), os.environ), "the push is refused")
     return _publish(folder, lines)
+
+
+def _lines() -> str:
+    if sys.stdin is None or sys.stdin.isatty():  # a person, who pushes nothing
+        return ""
+    return sys.stdin.buffer.read().decode(errors="surrogateescape")
 
 
 def _publish(folder: Path, lines: str) -> int:
