@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from envcatalog.catalog.sdk import Catalog
+from envcatalog.model.errors import Refusal
 from support.catalogs import Workplace, git
 
 FILE = "catalog/demo/environment.yaml"
@@ -418,3 +419,19 @@ def test_from_python(place: Workplace, tmp_path: Path) -> None:
         assert [(item.path, item.after) for item in edited.changes] == [("aliases.staging", "2")]
         assert catalog.find("demo@staging").version == catalog.find("demo@2").version
         assert [row.aliases for row in catalog.list()] == [(("staging", 2),)]
+
+
+def test_the_life_of_an_environment_from_python(place: Workplace, tmp_path: Path) -> None:
+    before = text(place)
+    with Catalog.open(place.root, cache=tmp_path / "c") as catalog:
+        assert [item.path for item in catalog.deprecate("demo", reason="old", versions="1").changes] == [
+            "deprecated.reason",
+            "deprecated.versions",
+        ]
+        assert catalog.archive("demo").changes[0].after == "true"
+        assert [row.archived for row in catalog.list()] == [True]
+        assert catalog.restore("demo").changes[0].before == "true"
+        with pytest.raises(Refusal) as refused:
+            catalog.promote("demo@2", "prod")
+        assert refused.value.hint == "run `envcat promote demo@2 staging` first"
+    assert text(place) == before.replace("\nbase:", '\ndeprecated:\n  versions: "1"\n  reason: old\nbase:')

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from envcatalog.catalog.content import Content
+from envcatalog.catalog.content import Content, Stale
 from envcatalog.definition.canonical import definition_digest
 from envcatalog.model.environment import Environment
 from envcatalog.model.errors import Refusal, UserError
@@ -103,7 +103,7 @@ def kept_archived(content: Content, action: Action, versions: Sequence[Version],
     where its base went on: an archive must not make a catalog's publish fail for ever.
     """
     name = action.environment
-    if action.action in ("skip", "retag") or (action.action == "refuse" and action.plan):
+    if action.action in ("skip", "retag") or (action.action == "refuse" and not _is_stale(content, name)):
         return action
     archived = archived_in(content, name)
     if archived is None:
@@ -141,6 +141,16 @@ def _unchanged(content: Content, before: Content, name: str) -> bool:
         return same and content.lock(name) == before.lock(name)
     except UserError:
         return False
+
+
+def _is_stale(content: Content, name: str) -> bool:
+    try:
+        content.plan(name)
+    except Stale:
+        return True
+    except UserError:
+        pass
+    return False
 
 
 def _number(content: Content, name: str, versions: Versions) -> int | None:

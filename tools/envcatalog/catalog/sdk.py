@@ -218,6 +218,24 @@ class Catalog:
 
         return promote(self, reference, alias)
 
+    def deprecate(self, name: str, *, reason: str, **more: str | None) -> Edited:
+        """Say that versions should no longer be used; `more` is `versions`, `replacement` and `until`."""
+        from envcatalog.catalog.editing import deprecate
+
+        return deprecate(self, name, reason=reason, **more)
+
+    def archive(self, name: str) -> Edited:
+        """Keep an environment and publish it no more."""
+        from envcatalog.catalog.editing import archive
+
+        return archive(self, name)
+
+    def restore(self, name: str) -> Edited:
+        """Bring an archived environment back."""
+        from envcatalog.catalog.editing import restore
+
+        return restore(self, name)
+
     def versions(self, name: str, *, gone: bool = False) -> tuple[Version, ...]:
         """Versions of one environment, newest first; `gone`: it may be missing from the work tree."""
         found = versions(self.repository, name)
