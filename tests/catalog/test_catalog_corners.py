@@ -97,8 +97,11 @@ def test_a_tag_in_the_place_of_a_version(workplace: Workplace, message: str) -> 
     arguments = ["-a", "-m", message] if message else []
     git(workplace.root, "tag", *arguments, "demo@1")
     done = workplace.publish()
-    assert (done.code, done.out) == (2, "")
-    assert done.err.splitlines()[-2].startswith("error: the tag `demo@1` is in the way: it "), done.err
+    assert done.code == 1
+    [row] = done.json["published"]
+    assert (row["version"], row["status"]) == (None, "refused")
+    assert row["reason"].startswith("tag `demo@1` "), row
+    assert "run `envcat verify demo`" in done.err
     assert workplace.layout() == {}
     assert workplace.run("list").code == 0
     assert workplace.run("log", "demo").code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -310,6 +311,27 @@ def test_eight_at_once(workplace: Workplace, together: Any) -> None:
     assert workplace.tags() == ["demo@1"]
     assert workplace.layout().keys() == {"demo:1", "demo:latest"}
     assert len({out.split('"digest": ')[1].split(",")[0] for _, out, _ in done}) == 1
+
+
+def test_sigkill_while_locking(workplace: Workplace) -> None:
+    workplace.add("demo", "alpha<2")
+    folder = workplace.root / "catalog/demo"
+    before = (folder / "lock.json").read_bytes()
+    workplace.edit("demo", "alpha<2", "alpha")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+        nowhere = f"http://127.0.0.1:{server.getsockname()[1]}/simple"
+        variables = {"PIP_INDEX_URL": nowhere, "UV_CACHE_DIR": str(workplace.cache / "uv")}
+        process = workplace.start("lock", variables=variables, stderr=subprocess.DEVNULL)
+        connection, _ = server.accept()
+        process.kill()
+        process.wait()
+        connection.close()
+    process.communicate()
+    assert (folder / "lock.json").read_bytes() == before
+    assert {item.name for item in folder.iterdir()} == {"environment.yaml", "lock.json"}
+    workplace.lock()
+    assert workplace.run("lock", "--check").code == 0
 
 
 def test_eight_environments_at_once(with_origin: Workplace, together: Any) -> None:

@@ -109,9 +109,8 @@ class Workplace:
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
-            **options,
+            **{"stderr": subprocess.PIPE, **options},
         )
 
     def spawn(self, *arguments: str, **options: Any) -> Ran:
