@@ -362,6 +362,13 @@ def test_an_archive_does_not_fail_when_its_base_goes_on(place: Workplace) -> Non
     place.commit("Go on")
     assert place.plan() == [("demo", "build", "definition changed", 3), ("child", "skip", "archived", 1)]
     assert [row[2] for row in place.published()] == ["published", "unchanged"]
+    assert place.run("promote", "child@1", "staging").err == "warning: `child` is archived\n"
+    place.commit("Promote what is archived")
+    assert place.plan("child") == [("child", "retag", "staging -> 1", 1)]
+    assert place.published("child") == [("child", 1, "retagged", "staging -> 1")]
+    assert place.layout()["child:staging"] == place.layout()["child:1"]
+    place.images += "-elsewhere"
+    assert place.plan("child") == [("child", "skip", "archived", 1)]
 
 
 def test_never_published_and_archived_is_refused(workplace: Workplace) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from envcatalog.catalog.content import Content, Stale
 from envcatalog.catalog.lifecycle import kept_archived
@@ -41,7 +42,8 @@ def plan_actions(
     for name in content.order(names):
         known = versions(name)
         action = _action(content, name, known, at, registry)
-        actions[name] = action if archived else kept_archived(content, action, known, at)
+        kept = action if archived else kept_archived(content, action, known, at)
+        actions[name] = kept if kept is action else _archive(content, kept, known, registry)
     return tuple(actions.values())
 
 
@@ -158,10 +160,29 @@ def _compared(
     moving = moving_tags(repository, aliases, versions)
     left = _left_tags(content, name, repository)
     if moving:
-        return action(
-            "retag", ", ".join(f"{tag} -> {version.number}" for tag, version in sorted(moving.items())), left
-        )
+        return action("retag", _moves(moving), left)
     return action("skip", f"is version {existing.number}", left)
+
+
+def _archive(
+    content: Content, kept: Action, versions: Sequence[Version], registry: Registry | None
+) -> Action:
+    """An archive that is not built again may still have its aliases moved."""
+    version = next((item for item in versions if item.number == kept.version), None)
+    if kept.action != "skip" or registry is None or version is None:
+        return kept
+    repository = registry.repository(kept.environment)
+    if not version.image or repository.head(version.image) is None:
+        return kept
+    try:
+        moving = moving_tags(repository, content.environment(kept.environment).aliases, versions)
+    except Refusal as error:
+        return replace(kept, action="refuse", reason=error.message, hint=error.hint)
+    return replace(kept, action="retag", reason=_moves(moving)) if moving else kept
+
+
+def _moves(moving: Mapping[str, Version]) -> str:
+    return ", ".join(f"{tag} -> {version.number}" for tag, version in sorted(moving.items()))
 
 
 def _left_tags(content: Content, name: str, repository: Repository) -> str:
