@@ -5,27 +5,64 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from envcatalog.git.repository import CatalogRepository
-from envcatalog.git.versions import versions
+from envcatalog.git.suspicion import Suspicion
+from envcatalog.git.tag_object import parse_tag_name
+from envcatalog.git.versions import scan
+from envcatalog.model.seams import Progress, Silent
 from envcatalog.model.version import Version
 
 
 class VersionsByName:
-    """Versions of a name, ascending; one question to Git for one name, and one for many."""
+    """Versions of a name, ascending; one question to Git for one name, and one for many.
+
+    Args:
+        progress: told once of each tag that looks like a version and stands in no version's place.
+    """
 
     MANY = 4
+    FEW = 10
 
-    def __init__(self, repository: CatalogRepository, names: Sequence[str]) -> None:
+    def __init__(
+        self, repository: CatalogRepository, names: Sequence[str], progress: Progress | None = None
+    ) -> None:
         self._repository = repository
+        self._progress = progress or Silent()
         self._found: dict[str, list[Version]] = {}
+        self._suspicious: dict[str, list[Suspicion]] = {}
+        self._said: set[str] = set()
         if len(names) > self.MANY:
             self._found = {name: [] for name in names}
-            for version in versions(repository):
-                self._found.setdefault(version.name, []).append(version)
+            self._read(None)
 
     def __call__(self, name: str) -> Sequence[Version]:
         if name not in self._found:
-            self._found[name] = list(versions(self._repository, name))
+            self._found[name] = []
+            self._suspicious.pop(name, None)
+            self._read(name)
         return sorted(self._found[name], key=lambda version: version.number)
+
+    def suspicious(self, name: str) -> Sequence[Suspicion]:
+        """What stands in the place of a version of the name, or of the record of one's image, and is none."""
+        self(name)
+        return tuple(self._suspicious.get(name, ()))
+
+    def _read(self, name: str | None) -> None:
+        scanned = scan(self._repository, name)
+        for version in scanned.versions:
+            self._found.setdefault(version.name, []).append(version)
+        for item in scanned.suspicious:
+            tag = parse_tag_name(item.where.rpartition("/")[2])
+            if tag is None or item.kind == "misnamed":
+                self._say(item)
+            else:
+                self._suspicious.setdefault(tag.name, []).append(item)
+
+    def _say(self, item: Suspicion) -> None:
+        if item.where in self._said or len(self._said) == self.FEW:
+            return
+        self._said.add(item.where)
+        shown = item.where.removeprefix("refs/tags/")[:80]
+        self._progress.step(f"warning: the tag `{shown}` {item.reason}, so it is passed over")
 
     def learn(self, version: Version) -> None:
         """Take in a version that was claimed, and those that others claimed before it."""

@@ -288,4 +288,4 @@ class Catalog:
 
     def versions_of(self, names: Sequence[str]) -> VersionsByName:
         """Versions by name, ascending, for many names at once."""
-        return VersionsByName(self.repository, names)
+        return VersionsByName(self.repository, names, self.progress)
