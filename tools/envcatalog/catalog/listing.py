@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envcatalog.git.versions import latest_of_each
+from envcatalog.definition.skim import skim
+from envcatalog.git.numbers import newest_numbers
+from envcatalog.git.trees import DEFINITION
+from envcatalog.model.names import CURATED_PREFIX
 from envcatalog.model.result import Listed
 
 if TYPE_CHECKING:
@@ -12,10 +15,22 @@ if TYPE_CHECKING:
 
 
 def list_environments(catalog: Catalog) -> tuple[Listed, ...]:
-    """Sorted by name; broken definitions have no description."""
-    newest = {name: version.number for name, version in latest_of_each(catalog.repository).items()}
+    """Sorted by name; definitions that cannot be read have no description."""
+    newest = newest_numbers(catalog.repository)
     rows = []
-    for name in catalog.content.names:
+    for name, data in catalog.content.source.read_each(DEFINITION):
+        skimmed = skim(data)
+        if skimmed is not None:
+            rows.append(
+                Listed(
+                    name=name,
+                    kind="curated" if name.startswith(CURATED_PREFIX) else "system",
+                    version=newest.get(name),
+                    aliases=skimmed.aliases,
+                    description=skimmed.description,
+                )
+            )
+            continue
         found = catalog.content.reading(name).environment
         rows.append(
             Listed(

@@ -52,9 +52,9 @@ class ObjectReader:
                     raise _missing(found.id)
                 yield found
 
-    def read(self, object_id: str, *, limit: int) -> GitObject:
-        """One object; the same rules."""
-        (found,) = self.read_many((object_id,), limit=limit)
+    def read(self, object_id: str, *, limit: int, missing_too: bool = False) -> GitObject:
+        """One object; the same rules. Also ``<id>:<path>``, with a path of plain letters and without white space."""
+        (found,) = self.read_many((object_id,), limit=limit, missing_too=missing_too)
         return found
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from envcatalog.git.folders import tree_entries
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.suspicion import Suspicion
 from envcatalog.git.trees import DEFINITION, FOLDER, LOCK, Listing, TreeFile, files, listing
@@ -19,6 +20,7 @@ from envcatalog.model.names import is_name
 
 DEFINITION_LIMIT = 1024 * 1024
 OTHER_LIMIT = 16 * 1024 * 1024
+_BLOCK = 64 * 1024
 
 
 class Source(Protocol):
@@ -49,6 +51,7 @@ class Revision:
         self.commit = commit
         self._repository = repository
         self._listing: Listing | None = None
+        self._folders: dict[str, dict[str, TreeFile] | None] = {}
 
     def names(self) -> tuple[str, ...]:
         """See `Source`."""
@@ -57,6 +60,11 @@ class Revision:
     def read(self, path: str) -> bytes | None:
         """See `Source`."""
         _check_path(path)
+        folder, _, name = path.rpartition("/")
+        entries = self._entries(folder)
+        if entries is not None:
+            entry = entries.get(name)
+            return None if entry is None else self._content(path, entry)
         found = files(self._repository, self.commit, path)
         file = found.get(path)
         if file is None:
@@ -85,6 +93,17 @@ class Revision:
         if self._listing is None:
             self._listing = listing(self._repository, self.commit)
         return self._listing
+
+    def _entries(self, folder: str) -> dict[str, TreeFile] | None:
+        """A small folder's entries, asked of the process that runs already; None: ask Git in another way."""
+        if folder.count("/") != 1 or not is_name(folder.removeprefix(f"{FOLDER}/")):
+            return None
+        if folder not in self._folders:
+            found = self._repository.objects.read(f"{self.commit}:{folder}", limit=_BLOCK, missing_too=True)
+            whole = found.kind == "tree" and found.size <= _BLOCK
+            object_format = self._repository.layout.object_format
+            self._folders[folder] = tree_entries(found.data, object_format) if whole else None
+        return self._folders[folder]
 
     def _content(self, path: str, file: TreeFile) -> bytes:
         if not file.is_file:
@@ -121,13 +140,14 @@ class WorkTree:
             folder = folder / part
             if _is_link(folder):
                 raise _not_a_file("/".join(parts[:depth]), "is a symbolic link")
-        return _read_file(self.root / path, path, _limit(path))
+        return _read_file(f"{self.root}/{path}", path, _limit(path))
 
     def read_each(self, file: str) -> Iterator[tuple[str, bytes]]:
         """See `Source`."""
+        root, limit = os.fspath(self.root), _limit(file)
         for name in self.names():
             path = f"{FOLDER}/{name}/{file}"
-            data = _read_file(self.root / path, path, _limit(file))
+            data = _read_file(f"{root}/{path}", path, limit)
             if data is not None:
                 yield name, data
 
@@ -188,23 +208,40 @@ def _oddity(path: str) -> str:
     return "is a symbolic link" if stat.S_ISLNK(mode) else "is not a file"
 
 
-def _read_file(path: Path, shown: str, limit: int) -> bytes | None:
+def _read_file(path: str, shown: str, limit: int) -> bytes | None:
     # Not to wait for a writer to a FIFO, and not to follow a link put there since it was looked at.
     flags = (
         os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     )
     try:
-        odd = _oddity(os.fspath(path))
-        if odd:
+        if not hasattr(os, "O_NOFOLLOW") and (odd := _oddity(path)):
             raise _not_a_file(shown, odd)
-        with open(os.open(path, flags), "rb") as file:  # noqa: PTH123
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        descriptor = os.open(path, flags)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise _not_a_file(shown, "is not a file")
-            return _capped(shown, file.read(limit + 1))
+            return _capped(shown, _read_all(descriptor, limit + 1))
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
+        if os.path.lexists(path) and (odd := _oddity(path)):
+            raise _not_a_file(shown, odd) from error
         raise Refusal(f"`{shown}` cannot be read: {(error.strerror or '').lower()}") from error
+
+
+def _read_all(descriptor: int, most: int) -> bytes:
+    # Ten thousand small files are read for one command: a file object for each would cost more than the reading.
+    data = os.read(descriptor, min(most, _BLOCK))
+    if len(data) < _BLOCK:
+        return data
+    parts = [data]
+    left = most - len(data)
+    while left > 0 and (data := os.read(descriptor, min(left, _BLOCK * 16))):
+        parts.append(data)
+        left -= len(data)
+    return b"".join(parts)
 
 
 def _is_link(path: Path) -> bool:
