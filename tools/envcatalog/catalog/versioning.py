@@ -14,8 +14,9 @@ from envcatalog.catalog.content import Content
 from envcatalog.catalog.places import SETTINGS_PATH
 from envcatalog.git.changes import changed_paths
 from envcatalog.git.claim import VersionFacts, claim_next, push_version, record_image
+from envcatalog.git.image_record import IMAGES
 from envcatalog.git.remote import SyncReport, default_remote, sync_versions
-from envcatalog.git.versions import versions
+from envcatalog.git.versions import TAGS, versions
 from envcatalog.lock.file import lock_digest
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.version import Version
@@ -117,9 +118,11 @@ def not_reproduced(version: Version, image: str) -> Refusal:
 
 
 def _give(catalog: Catalog, remote: str, names: Sequence[str], report: SyncReport) -> None:
-    unpushed = {ref.removeprefix("refs/tags/") for ref in report.unpushed}
+    repository = catalog.repository
     for name in names:
-        for version in versions(catalog.repository, name):
-            if version.reference in unpushed:
+        for version in versions(repository, name):
+            if TAGS + version.reference in report.unpushed:
                 catalog.progress.step(f"giving {version.reference} to {remote}, which does not have it")
-                push_version(catalog.repository, version, remote)
+                push_version(repository, version, remote)
+            if IMAGES + version.reference in report.unpushed:
+                record_image(repository, version, image=version.image, checks=version.checks, remote=remote)

@@ -58,6 +58,8 @@ _COMMON_ENVIRONMENT = {
 _COMMON_SETTINGS = (
     "protocol.ext.allow=never",
     "core.quotePath=false",
+    # Git would say with every command that the graft file, which we point at nothing, is out of date.
+    "advice.graftFileDeprecated=false",
     "color.ui=false",
     "i18n.logOutputEncoding=UTF-8",
     # Ten or more publishers may meet at one reference; Git's own 100 ms are too short for them.
@@ -217,9 +219,8 @@ def failure(result: Result, arguments: Sequence[str]) -> UserError:
 
 def last_line(text: str) -> str:
     """The line of Git's message that says what is wrong, without its prefix."""
-    lines = [
-        line for line in text.splitlines() if line.startswith(("fatal: ", "error: "))
-    ] or text.splitlines()
+    said = [line for line in text.splitlines() if line.strip() and not line.startswith("hint: ")]
+    lines = [line for line in said if line.startswith(("fatal: ", "error: "))] or said
     return lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else ""
 
 
