@@ -17,7 +17,7 @@ from envcatalog.model.lock import Artefact
 if TYPE_CHECKING:
     from envcatalog.catalog.sdk import Catalog
 
-_NOTHING = Side(environment=None, lock=None)
+NOTHING = Side(environment=None, lock=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,11 @@ def compare(catalog: Catalog, before: str, after: str | None) -> Comparison:
     Raises:
         UserError, ProblemsFound, Refusal: a reference names nothing, or a file there cannot be read.
     """
-    old, new = _sides(catalog, before, after)
+    return compare_sides(*_sides(catalog, before, after))
+
+
+def compare_sides(old: Side, new: Side) -> Comparison:
+    """Compare two moments that are known already."""
     return Comparison(changes=diff_sides(old, new), downloads=_downloads(old, new))
 
 
@@ -56,7 +60,7 @@ def _sides(catalog: Catalog, before: str, after: str | None) -> tuple[Side, Side
         return _side(catalog, f"{reference.name}@latest"), new
     head = catalog.repository.head()
     if head is None or catalog.at(head).source.read(definition_path(reference.name)) is None:
-        return _NOTHING, new
+        return NOTHING, new
     return side_of(catalog.at(head), reference.name), new
 
 

@@ -6,10 +6,12 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from envcatalog.catalog.content import Content
 from envcatalog.catalog.locking import write_file
 from envcatalog.catalog.places import SETTINGS_PATH, data_folder, definition_path
 from envcatalog.definition.reader import read_environment
 from envcatalog.definition.template import render
+from envcatalog.git.source import WorkTree
 from envcatalog.git.write import init as git_init
 from envcatalog.model.environment import Base, DebianBase
 from envcatalog.model.errors import ProblemsFound, UserError
@@ -65,6 +67,51 @@ def init_catalog(folder: Path, *, name: str = FIRST_NAME) -> tuple[str, ...]:
         )
     )
     return tuple(written)
+
+
+def add_files(
+    root: Path, kept: Mapping[str, str], first: Mapping[str, str], *, overwrite: bool = False
+) -> tuple[str, ...]:
+    """Write files of a forge that are not there; the paths written.
+
+    Args:
+        kept: path to content; one that is there and differs is replaced if `overwrite`.
+        first: the same, but what is there stays as it is.
+
+    Raises:
+        UserError: a kept file is there and differs; nothing was written.
+    """
+    differing = [path for path in drifted(root, kept) if (root / path).exists()]
+    if differing and not overwrite:
+        raise UserError(
+            f"`{differing[0]}` exists and is not what envcat writes",
+            "commit it, use `--overwrite`, and look at the difference with `git diff`",
+        )
+    wanted = {path: kept[path] for path in drifted(root, kept)}
+    wanted |= {path: text for path, text in first.items() if not (root / path).exists()}
+    for path, text in wanted.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        write_file(root / path, text.encode())
+    return tuple(wanted)
+
+
+def drifted(root: Path, kept: Mapping[str, str]) -> tuple[str, ...]:
+    """Paths whose files are missing or hold something else."""
+    return tuple(path for path, text in kept.items() if not _holds(root / path, text.encode()))
+
+
+def registry_of(root: Path) -> str:
+    """The registry that the catalog's settings name; empty for none, and for a folder.
+
+    Raises:
+        ProblemsFound: the settings have problems.
+    """
+    where = Content(WorkTree(root)).settings.registry or ""
+    return "" if where.startswith("oci:") else where
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    return path.is_file() and path.read_bytes().replace(b"\r\n", b"\n") == data
 
 
 def new_environment(

@@ -34,3 +34,17 @@ class Download:
     platform: str
     before: int | None
     after: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """What a pull request changes in one environment, metadata included.
+
+    Attributes:
+        note: why there are no changes to show: it is removed, or a side cannot be read.
+    """
+
+    environment: str
+    changes: tuple[Change, ...] = ()
+    downloads: tuple[Download, ...] = ()
+    note: str = ""

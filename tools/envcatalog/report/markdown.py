@@ -10,18 +10,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from envcatalog.model.change import Change, Download
+from envcatalog.model.change import Change, Download, Reviewed
 from envcatalog.model.plan import Action
 from envcatalog.report.safe import visible
 from envcatalog.report.size import download_text
-from envcatalog.report.text import change_note, plan_totals
+from envcatalog.report.text import plan_totals
 
 MAX_CHARACTERS = 60_000  # GitHub refuses a comment of more than 65,536
 MAX_CELL = 300
+_LEAST = 1_500  # room for a head and a row of the longest cells
 _PLAIN = re.compile(r"[a-z0-9 ,;()-]*\Z")
 
 
-def plan_markdown(actions: Sequence[Action]) -> str:
+def plan_markdown(actions: Sequence[Action], *, room: int = MAX_CHARACTERS) -> str:
     """The actions that change something, then the totals."""
     rows = [
         (item.action, code(item.environment), _number(item.version), prose(item.reason))
@@ -31,22 +32,56 @@ def plan_markdown(actions: Sequence[Action]) -> str:
     totals = f"{plan_totals(actions)}\n"
     if not rows:
         return totals
-    return _table(
-        ("Action", "Environment", "Version", "Reason"), rows, room=MAX_CHARACTERS - len(totals) - 1
-    ) + (f"\n{totals}")
+    return _table(("Action", "Environment", "Version", "Reason"), rows, room=room - len(totals) - 1) + (
+        f"\n{totals}"
+    )
 
 
-def changes_markdown(changes: Sequence[Change], downloads: Sequence[Download] = ()) -> str:
+def changes_markdown(
+    changes: Sequence[Change], downloads: Sequence[Download] = (), *, room: int = MAX_CHARACTERS
+) -> str:
     """One row for each change, then how much there is to download."""
     if not changes:
         return "No differences.\n"
     rows = [
-        (item.kind, code(item.path) + change_note(item), code(item.before), code(item.after))
-        for item in changes
+        (item.kind, code(item.path) + _note(item), code(item.before), code(item.after)) for item in changes
     ]
-    lines = [f"Download, {item.platform}: {download_text(item)}." for item in downloads]
+    lines = [f"Download for {code(item.platform)} {code(download_text(item))}." for item in downloads]
     below = "\n" + "\n".join(lines) + "\n" if lines else ""
-    return _table(("Change", "Path", "Before", "After"), rows, room=MAX_CHARACTERS - len(below)) + below
+    return _table(("Change", "Path", "Before", "After"), rows, room=room - len(below)) + below
+
+
+def review_markdown(actions: Sequence[Action], reviewed: Sequence[Reviewed], *, left_out: int = 0) -> str:
+    """What will be published, then what differs in each environment that was touched; for a pull request."""
+    text = "### Plan\n\n" + plan_markdown(actions, room=MAX_CHARACTERS // 2)
+    if not reviewed:
+        return text + "\nNo environment is edited.\n"
+    text += "\n### Changes\n"
+    note = len(f"\n{len(reviewed) + left_out} more environments are not shown.\n")
+    for number, item in enumerate(reviewed):
+        # One environment with ten thousand changes must not hide the others.
+        room = max(_LEAST, (MAX_CHARACTERS - len(text) - note) // (len(reviewed) - number))
+        section = _section(item, room)
+        if len(text) + len(section) + note > MAX_CHARACTERS:
+            left_out += len(reviewed) - number
+            break
+        text += section
+    if left_out:
+        text += f"\n{left_out} more environment{'s are' if left_out != 1 else ' is'} not shown.\n"
+    return text
+
+
+def _section(item: Reviewed, room: int) -> str:
+    head = f"\n#### {code(item.environment)}\n\n"
+    if item.note:
+        return f"{head}{prose(item.note)}\n"
+    return head + changes_markdown(item.changes, item.downloads, room=room - len(head))
+
+
+def _note(change: Change) -> str:
+    if change.inherited_from:
+        return f" (from {code(change.inherited_from)})"
+    return "" if change.direct else " (indirect)"
 
 
 def code(text: str | None) -> str:

@@ -23,7 +23,17 @@ from envcatalog.model.errors import EXIT_NO
 @click.option("--archived", is_flag=True, help="Plan what is archived, too.")
 @catalog_options
 @registry_option
-@formats("github", "sarif", "github-matrix", "markdown")
+@formats("github", "sarif", "github-matrix", "gitlab-pipeline", "markdown")
+@click.option(
+    "--since", metavar="COMMIT", help="With markdown: what changed since then in each environment, too."
+)
+@click.option(
+    "--groups",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="With github-matrix: two lines for $GITHUB_OUTPUT, `bases=` (to be published first) and `rest=`, "
+    "each a matrix of at most N jobs; the forge allows 256.",
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -32,15 +42,20 @@ def command(
     directory: str | None,
     registry: str | None,
     form: str,
+    since: str | None,
+    groups: int | None,
 ) -> int:
     """Say for each environment whether publish would build, skip, retag or refuse it, and why.
 
     Git alone is asked, so it is safe on a stranger's pull request; with --registry (or $ENVCAT_REGISTRY) the images
     and tags there are compared, too. Exit code 1 if an environment is refused.
     """
-    actions = open_catalog(ctx, directory).plan(
-        names, registry=chosen_registry(ctx, registry), archived=archived
-    )
+    if since is not None and form != "markdown":
+        raise click.UsageError("--since needs --format markdown")
+    if groups is not None and form != "github-matrix":
+        raise click.UsageError("--groups needs --format github-matrix")
+    catalog = open_catalog(ctx, directory)
+    actions = catalog.plan(names, registry=chosen_registry(ctx, registry), archived=archived)
     if form == "json":
         from envcatalog.report.json import plan_json
 
@@ -53,10 +68,26 @@ def command(
         from envcatalog.report.sarif import plan_sarif
 
         text = plan_sarif(actions, version=__version__)
+    elif form == "github-matrix" and groups is not None:
+        from envcatalog.catalog.groups import publish_groups
+        from envcatalog.report.matrix import groups_matrix
+
+        text = groups_matrix(*publish_groups(catalog.content, actions, limit=groups))
     elif form == "github-matrix":
         from envcatalog.report.matrix import plan_matrix
 
         text = plan_matrix(actions)
+    elif form == "gitlab-pipeline":
+        from envcatalog.catalog.groups import publish_groups
+        from envcatalog.ci.gitlab import JOBS, child_pipeline
+
+        text = child_pipeline(*publish_groups(catalog.content, actions, limit=JOBS))
+    elif form == "markdown" and since is not None:
+        from envcatalog.catalog.review import review
+        from envcatalog.report.markdown import review_markdown
+
+        reviewed, left_out = review(catalog, since)
+        text = review_markdown(actions, reviewed, left_out=left_out)
     elif form == "markdown":
         from envcatalog.report.markdown import plan_markdown
 
