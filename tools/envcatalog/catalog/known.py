@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.suspicion import Suspicion
@@ -21,6 +21,7 @@ class VersionsByName:
 
     MANY = 4
     FEW = 10
+    MOST = 1000
 
     def __init__(
         self, repository: CatalogRepository, names: Sequence[str], progress: Progress | None = None
@@ -32,7 +33,7 @@ class VersionsByName:
         self._said: set[str] = set()
         if len(names) > self.MANY:
             self._found = {name: [] for name in names}
-            self._read(None)
+            self._read(None, only=self._found.keys() if len(names) < self.MOST else None)
 
     def __call__(self, name: str) -> Sequence[Version]:
         if name not in self._found:
@@ -46,8 +47,8 @@ class VersionsByName:
         self(name)
         return tuple(self._suspicious.get(name, ()))
 
-    def _read(self, name: str | None) -> None:
-        scanned = scan(self._repository, name)
+    def _read(self, name: str | None, only: Collection[str] | None = None) -> None:
+        scanned = scan(self._repository, name, only=only)
         for version in scanned.versions:
             self._found.setdefault(version.name, []).append(version)
         for item in scanned.suspicious:

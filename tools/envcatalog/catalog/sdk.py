@@ -99,9 +99,10 @@ class Catalog:
 
     def validate(self, names: Iterable[str] = ()) -> Validation:
         """All problems of the named definitions, or of all; nothing is fetched or run."""
+        from envcatalog.catalog.policing import newest_version
         from envcatalog.catalog.validating import validate
 
-        return validate(self.content, names)
+        return validate(self.content, names, newest=newest_version(self.repository, self.at))
 
     def lock(
         self, names: Iterable[str] = (), *, upgrade: bool = False, upgrade_packages: Iterable[str] = ()
@@ -124,13 +125,22 @@ class Catalog:
         return check_locks(self.content, self._names(names))
 
     def plan(
-        self, names: Iterable[str] = (), *, registry: str | None = None, archived: bool = False
+        self,
+        names: Iterable[str] = (),
+        *,
+        registry: str | None = None,
+        archived: bool = False,
+        since: str | None = None,
     ) -> tuple[Action, ...]:
-        """What `publish` would do, and why; Git alone is asked unless a registry is given."""
+        """What `publish` would do, and why; Git alone is asked unless a registry is given.
+
+        Args:
+            since: only of environments that differ from this commit, or inherit from one that does.
+        """
         from envcatalog.catalog.actions import plan_actions
         from envcatalog.catalog.lifecycle import warn_of_actions
 
-        chosen = self._names(names)
+        chosen = self._names(names) if since is None else self._changed(names, since)
         known = self.versions_of(chosen)
         with closing(self.open_registry(registry)) if registry else nullcontext() as opened:
             actions = plan_actions(self.content, chosen, known, self.at, opened, archived=archived)
@@ -279,6 +289,14 @@ class Catalog:
         if where and where.startswith("oci:"):
             return f"oci:{self.repository.root / where.removeprefix('oci:')}"
         return where
+
+    def _changed(self, names: Iterable[str], since: str) -> tuple[str, ...]:
+        from envcatalog.catalog.since import changed_environments
+
+        asked = tuple(names)
+        wanted = set(self._names(asked)) if asked else None
+        changed = changed_environments(self, since)
+        return tuple(name for name in changed if wanted is None or name in wanted)
 
     def _names(self, names: Iterable[str]) -> tuple[str, ...]:
         chosen = tuple(dict.fromkeys(names))

@@ -46,6 +46,36 @@ def changed_since(repository: CatalogRepository, revision: str, until: str | Non
     return _names(tuple(out.decode(errors="surrogateescape").split("\0")[:-1]))
 
 
+def touched_since(repository: CatalogRepository, commit: str) -> frozenset[str]:
+    """Files below `catalog/` that may differ from a commit (a full id), in the index or on disk.
+
+    Quick where `changed_paths` is exact: Git's own notes on sizes and times decide, so that a file which was only
+    written again may be among them. Files that Git ignores are not.
+    """
+    arguments = ("diff-index", "--cached", "-z", "--name-only", "--no-renames", commit, "--", FOLDER)
+    out = repository.processes.output(*arguments)
+    drivers = _filter_drivers(repository)
+    if any("=" in driver for driver in drivers):  # cannot be switched off on a command line
+        return frozenset((*_listed(out), *changed_paths(repository, FOLDER)))
+    # Where times do not tell, Git compares contents, through the programs that attributes and settings name.
+    settings = [
+        f"filter.{driver}.{key}" for driver in drivers for key in ("clean=", "process=", "required=false")
+    ]
+    without = [part for setting in settings for part in ("-c", setting)]
+    found = ("ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard", "--", FOLDER)
+    return frozenset((*_listed(out), *_listed(repository.processes.output(*without, *found))))
+
+
+def _filter_drivers(repository: CatalogRepository) -> tuple[str, ...]:
+    found = repository.processes.read("config", "-z", "--name-only", "--get-regexp", r"^filter\.")
+    names = (key.removeprefix("filter.").rpartition(".")[0] for key in _listed(found.out))
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _listed(out: bytes) -> list[str]:
+    return out.decode(errors="surrogateescape").split("\0")[:-1]
+
+
 def changed_paths(repository: CatalogRepository, *paths: str) -> tuple[str, ...]:
     """Files at or below these paths that differ from the current commit, on disk or in the index; sorted.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from envcatalog.git.image_record import IMAGES, parse_record
@@ -44,9 +44,11 @@ class TagReference:
         return f"{TAGS}{self.tag.name}@{self.tag.number}"
 
 
-def scan(repository: CatalogRepository, name: str | None = None) -> VersionScan:
-    """All versions of one environment, or of all."""
-    found = _references(repository, name)
+def scan(
+    repository: CatalogRepository, name: str | None = None, *, only: Collection[str] | None = None
+) -> VersionScan:
+    """All versions of one environment, or of all, or of these; no tag of any other is read."""
+    found = _references(repository, name, only)
     return _read(repository, found.versions, found.misnamed, found.images)
 
 
@@ -114,7 +116,9 @@ def merged_versions(repository: CatalogRepository, name: str, commit: str) -> fr
     return frozenset(tag.number for tag in names if tag is not None and tag.name == name)
 
 
-def _references(repository: CatalogRepository, name: str | None) -> _References:
+def _references(
+    repository: CatalogRepository, name: str | None, only: Collection[str] | None = None
+) -> _References:
     """No object is read."""
     if name is not None and not is_name(name):
         return _References(images={})
@@ -123,6 +127,8 @@ def _references(repository: CatalogRepository, name: str | None) -> _References:
     found, misnamed, images = [], [], {}
     for line in out.decode(errors="surrogateescape").split("\n")[:-1]:
         object_id, ref = line.split(" ", 1)
+        if only is not None and ref.rpartition("/")[2].rpartition("@")[0] not in only:
+            continue
         if ref.startswith(IMAGES):
             images[ref.removeprefix(IMAGES)] = object_id
             continue
