@@ -15,6 +15,7 @@ from envcatalog.lock.file import dump_lock, lock_digest
 from envcatalog.lock.resolve import Parent, lock_environment
 from envcatalog.model.environment import EnvironmentBase
 from envcatalog.model.errors import Refusal, UserError
+from envcatalog.model.lock import Lock
 from envcatalog.model.result import Locked
 
 
@@ -94,6 +95,29 @@ def _is_fresh(content: Content, name: str) -> bool:
 def _lock_one(
     content: Content, name: str, workshop: Workshop, *, upgrade: bool, upgrade_packages: frozenset[str]
 ) -> Locked:
+    previous, lock = solve(content, name, workshop, upgrade=upgrade, upgrade_packages=upgrade_packages)
+    environment = content.environment(name)
+    path = workshop.root / lock_path(name)
+    data = dump_lock(lock)
+    changes = diff_sides(
+        Side(environment=environment, lock=previous), Side(environment=environment, lock=lock)
+    )
+    content.replace_lock(name, lock)
+    if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
+        return Locked(environment=name, status="unchanged", lock=lock_digest(lock))
+    write_file(path, data)
+    return Locked(environment=name, status="written", lock=lock_digest(lock), changes=changes)
+
+
+def solve(
+    content: Content, name: str, workshop: Workshop, *, upgrade: bool, upgrade_packages: frozenset[str]
+) -> tuple[Lock | None, Lock]:
+    """The lock as it is and as it should be; nothing is written. Bases must be locked already.
+
+    Raises:
+        Refusal: no set of packages satisfies the definition.
+        UserError: the old lock cannot be read, or an index, mirror or registry cannot be reached.
+    """
     environment = content.environment(name)
     try:
         previous = content.lock(name)
@@ -113,16 +137,7 @@ def _lock_one(
         cache=workshop.cache,
         progress=workshop.progress,
     )
-    path = workshop.root / lock_path(name)
-    data = dump_lock(lock)
-    changes = diff_sides(
-        Side(environment=environment, lock=previous), Side(environment=environment, lock=lock)
-    )
-    content.replace_lock(name, lock)
-    if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
-        return Locked(environment=name, status="unchanged", lock=lock_digest(lock))
-    write_file(path, data)
-    return Locked(environment=name, status="written", lock=lock_digest(lock), changes=changes)
+    return previous, lock
 
 
 def write_file(path: Path, data: bytes) -> None:

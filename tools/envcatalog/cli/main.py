@@ -33,6 +33,7 @@ COMMANDS = {
     "archive": "Keep an environment and publish it no more.",
     "restore": "Bring an archived environment back.",
     "verify": "Find versions that are no longer what they were.",
+    "update": "Make locks newer, each change on a branch of its own.",
     "hooks": "Let Git check and publish: hooks for a bare repository and for a clone.",
     "doctor": "Say what this machine has, what is missing, and what to do.",
     "demo": "Walk through all of it in an empty folder.",

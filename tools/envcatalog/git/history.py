@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from envcatalog.git.process import end
@@ -73,6 +74,25 @@ def commit_info(repository: CatalogRepository, commit: str) -> Commit:
     arguments = ("log", *_OPTIONS, "--max-count=1", "--no-walk", "--end-of-options", commit)
     fields = repository.processes.output(*arguments).decode(errors="replace").split("\0")
     return _commit(fields)
+
+
+def paths_since(repository: CatalogRepository, commit: str, since: datetime, path: str) -> frozenset[str]:
+    """Files below a folder that commits since a moment changed, seen from a commit (a full id).
+
+    Only commits of that time are walked. What a merge brings in counts from its own commit, not from the merge.
+    """
+    arguments = (
+        "log",
+        "-z",
+        "--format=",
+        "--name-only",
+        "--no-renames",
+        "--no-ext-diff",
+        "--no-show-signature",
+    )
+    moment = f"--since={since.isoformat(timespec='seconds')}"
+    out = repository.processes.output(*arguments, moment, "--end-of-options", commit, "--", path)
+    return frozenset(item.strip("\n") for item in out.decode(errors="surrogateescape").split("\0"))
 
 
 def has_changed_paths(repository: CatalogRepository) -> bool:

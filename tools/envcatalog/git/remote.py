@@ -100,14 +100,14 @@ def remote_tags(
     Raises:
         UserError: the remote cannot be reached.
     """
-    _check_remote(remote)
+    check_remote(remote)
     patterns = [f"{TAGS}*@*"]
     # So many names do not fit on a command line; all tags are then listed and sorted out here.
     if names is not None and len(names) <= 500:
         patterns = [f"{folder}{name}@*" for name in sorted(names) for folder in (TAGS, IMAGES)]
     result = repository.processes.write("ls-remote", "--refs", "--end-of-options", remote, *patterns)
     if result.code != 0:
-        raise _unreachable(remote, result)
+        raise unreachable(remote, result)
     found = {}
     for line in result.out.decode(errors="surrogateescape").splitlines():
         object_id, _, ref = line.partition("\t")
@@ -127,11 +127,11 @@ def fetch_tags(repository: CatalogRepository, remote: str, refs: Iterable[str]) 
         *("--no-tags", "--no-prune", "--no-write-fetch-head", "--no-auto-maintenance", "--quiet"),
         *("--recurse-submodules=no", "--stdin", "--end-of-options"),
     ]
-    _check_remote(remote)
+    check_remote(remote)
     refspecs = "".join(f"{ref}:{ref}\n" for ref in refs).encode()
     result = repository.processes.write("fetch", *options, remote, stdin=refspecs)
     if result.code != 0:
-        raise _unreachable(remote, result)
+        raise unreachable(remote, result)
     repository.objects.close()  # the running reader does not look for packs that came later
 
 
@@ -141,14 +141,14 @@ def push_tag(repository: CatalogRepository, remote: str, ref: str, object_id: st
     Raises:
         UserError: the remote cannot be reached.
     """
-    _check_remote(remote)
+    check_remote(remote)
     options = ("--porcelain", "--no-follow-tags", "--recurse-submodules=no", "--end-of-options")
     result = repository.processes.write("push", *options, remote, f"{object_id}:{ref}")
     for line in result.out.decode(errors="replace").splitlines():
         flag, _, rest = line.partition("\t")
         if rest.endswith(ref) or f":{ref}\t" in rest:
             return rest.partition("\t")[2] if flag == "!" else ""
-    raise _unreachable(remote, result)
+    raise unreachable(remote, result)
 
 
 def push_tags(repository: CatalogRepository, remote: str, objects: Mapping[str, str]) -> frozenset[str]:
@@ -156,7 +156,7 @@ def push_tags(repository: CatalogRepository, remote: str, objects: Mapping[str, 
 
     All of them where it cannot be reached; `offer_tag` then says why.
     """
-    _check_remote(remote)
+    check_remote(remote)
     taken: set[str] = set()
     refs = sorted(objects)
     for start in range(0, len(refs), _PUSH_TOGETHER):
@@ -211,7 +211,8 @@ def _remote_url(repository: CatalogRepository, remote: str) -> str | None:
     return result.out.decode(errors="surrogateescape").strip() or None
 
 
-def _check_remote(remote: str) -> None:
+def check_remote(remote: str) -> None:
+    """UserError for anything but the configured name of a remote."""
     # An address in place of a name would carry a transport, which may start programs.
     if not _REMOTE.match(remote):
         raise UserError("a remote is given by its configured name", "look at `git remote`")
@@ -221,7 +222,8 @@ def _name_of(ref: str) -> str:
     return ref.removeprefix(IMAGES).removeprefix(TAGS).rpartition("@")[0]
 
 
-def _unreachable(remote: str, result: Result) -> UserError:
+def unreachable(remote: str, result: Result) -> UserError:
+    """What to say where the remote did not answer as it should."""
     reason = last_line(result.err) or f"exit code {result.code}"
     return UserError(
         f"the remote `{remote}` did not answer as it should: {reason}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from envcatalog.git.process import GitProcesses, checked, failure
+from envcatalog.git.process import GitProcesses, Result, checked, failure
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.model.errors import UserError
 
@@ -52,12 +52,17 @@ def commit(
     result = repository.processes.write(*arguments, stdin=message.encode(), environment=identity)
     if result.code == 0:
         return repository.require_head()
-    if "Please tell me who you are" in result.err or "empty ident name" in result.err:
-        raise UserError(
-            "Git does not know who you are, so a commit cannot carry your name",
-            "run `git config --global user.name NAME` and `git config --global user.email ADDRESS`",
-        )
-    raise failure(result, arguments)
+    raise unknown_author(result) or failure(result, arguments)
+
+
+def unknown_author(result: Result) -> UserError | None:
+    """The error where Git made no commit because it knows no author; None where that was not the reason."""
+    if "Please tell me who you are" not in result.err and "empty ident name" not in result.err:
+        return None
+    return UserError(
+        "Git does not know who you are, so a commit cannot carry your name",
+        "run `git config --global user.name NAME` and `git config --global user.email ADDRESS`",
+    )
 
 
 def _identity(repository: CatalogRepository, author: tuple[str, str] | None) -> dict[str, str]:
