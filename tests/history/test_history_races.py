@@ -1,0 +1,152 @@
+"""Twenty publishers at once, each a process of its own: one version for one plan, none lost, none overwritten."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from support.catalogs import Workplace, git
+
+MANY = 20
+# Starts, says so, and goes on when all others are there, too.
+PUBLISH = """
+import sys
+from envcatalog.cli.main import main
+from envcatalog.catalog import publish
+print("ready", file=sys.stderr, flush=True)
+sys.stdin.readline()
+sys.argv = ["envcat", *sys.argv[1:]]
+main()
+"""
+
+
+def at_once(place: Workplace, folders: Sequence[Path], *arguments: str) -> list[dict[str, object]]:
+    """The rows that each process printed; all must succeed."""
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", PUBLISH, *arguments],
+            cwd=folder,
+            env={**os.environ, "ENVCATALOG_CACHE": str(place.cache)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for folder in folders
+    ]
+    for process in running:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "ready\n"
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    rows = []
+    for process in running:
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        (found,) = json.loads(out).values()
+        rows += found
+    return rows
+
+
+def variants(place: Workplace) -> list[str]:
+    """Commits side by side with one more edit each; the plan differs by a variable, so nothing is downloaded."""
+    place.add("demo", "alpha<2", more="variables: {NUMBER: '0'}\n")
+    commits = []
+    start = git(place.root, "rev-parse", "HEAD")
+    for number in range(1, MANY + 1):
+        git(place.root, "checkout", "-q", "--detach", start)
+        place.edit("demo", "NUMBER: '0'", f"NUMBER: '{number}'")
+        place.lock()
+        commits.append(place.commit(f"Variant {number}"))
+    git(place.root, "checkout", "-q", "main")
+    return commits
+
+
+def check(place: Workplace, truth: Path, plans: int) -> None:
+    """`plans` versions, numbered from 1, on both sides; `latest` names the last."""
+    names = [f"demo@{number}" for number in range(1, plans + 1)]
+    assert sorted(git(truth, "tag").splitlines()) == sorted(names)
+    layout = place.layout()
+    assert layout.keys() == {f"demo:{number}" for number in range(1, plans + 1)} | {"demo:latest"}
+    assert layout["demo:latest"] == layout[f"demo:{plans}"]
+    for number in range(1, plans + 1):
+        text = git(truth, "cat-file", "tag", f"demo@{number}")
+        assert f"\nImage: {layout[f'demo:{number}']}\n" in text
+    assert len({layout[f"demo:{number}"] for number in range(1, plans + 1)}) == plans
+    done = place.run("verify", "--offline", "--registry", place.images)
+    assert done.out == f"{plans} version{'s' if plans > 1 else ''} verified, no errors, no warnings\n"
+    git(truth, "fsck", "--strict")
+
+
+def test_same_content_in_one_repository(workplace: Workplace) -> None:
+    workplace.add("demo", "alpha<2")
+    arguments = ("publish", "demo", "--registry", workplace.images, "--format", "json")
+    rows = at_once(workplace, [workplace.root] * MANY, *arguments)
+    assert {(row["version"], row["digest"]) for row in rows} == {(1, workplace.layout()["demo:1"])}
+    check(workplace, workplace.root, 1)
+
+
+@pytest.mark.slow
+def test_different_content_in_one_repository(workplace: Workplace, tmp_path: Path) -> None:
+    folders = []
+    for commit in variants(workplace):
+        folders.append(tmp_path / f"tree{len(folders)}")
+        git(workplace.root, "worktree", "add", "-q", "--detach", str(folders[-1]), commit)
+    arguments = ("publish", "demo", "--registry", workplace.images, "--format", "json")
+    rows = at_once(workplace, folders, *arguments)
+    assert sorted(row["version"] for row in rows) == list(range(1, MANY + 1))
+    check(workplace, workplace.root, MANY)
+
+
+@pytest.mark.parametrize("different", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_through_one_origin(with_origin: Workplace, tmp_path: Path, different: bool) -> None:
+    place = with_origin
+    assert place.origin is not None
+    if different:
+        commits = variants(place)
+    else:
+        place.add("demo", "alpha<2")
+        commits = [git(place.root, "rev-parse", "HEAD")] * MANY
+    for number, commit in enumerate(commits):
+        git(place.root, "push", "-q", "origin", f"{commit}:refs/heads/b{number}")
+    folders = []
+    for number, commit in enumerate(commits):
+        folders.append(tmp_path / f"clone{number}")
+        git(tmp_path, "clone", "-q", str(place.origin), str(folders[-1]))
+        git(folders[-1], "checkout", "-q", "--detach", commit)
+    rows = at_once(place, folders, "publish", "demo", "--registry", place.images, "--format", "json")
+    plans = MANY if different else 1
+    assert sorted({row["version"] for row in rows}) == list(range(1, plans + 1))
+    git(place.root, "fetch", "-q", "--tags", "origin")
+    check(place, place.origin, plans)
+    done = place.run("verify")
+    assert done.code == 0, done.out
+
+
+def test_register_and_publish_at_once(with_origin: Workplace, tmp_path: Path) -> None:
+    """Whoever is first, the version is one, and it has its image in the end."""
+    place = with_origin
+    assert place.origin is not None
+    place.add("demo", "alpha<2")
+    git(place.root, "push", "-q", "origin", "main")
+    folders = []
+    for number in range(8):
+        folders.append(tmp_path / f"clone{number}")
+        git(tmp_path, "clone", "-q", str(place.origin), str(folders[-1]))
+    published = ("publish", "demo", "--registry", place.images, "--format", "json")
+    rows = at_once(place, folders[:4], "register", "demo", "--format", "json")
+    assert {row["version"] for row in rows} == {1}
+    rows = at_once(place, folders, *published)
+    assert {row["version"] for row in rows} == {1}
+    assert git(place.origin, "tag").splitlines() == ["demo@1", "images/demo@1"]
+    git(place.root, "fetch", "-q", "--tags", "origin")
+    done = place.run("verify", "--registry", place.images)
+    assert done.out == "1 version verified, no errors, no warnings\n"
