@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from envcatalog.catalog import publish, tagging
+from envcatalog.model.seams import Repository
 from support.catalogs import Workplace, git
 
 MANY = 20
@@ -150,3 +153,55 @@ def test_register_and_publish_at_once(with_origin: Workplace, tmp_path: Path) ->
     git(place.root, "fetch", "-q", "--tags", "origin")
     done = place.run("verify", "--registry", place.images)
     assert done.out == "1 version verified, no errors, no warnings\n"
+
+
+def test_a_late_publisher_does_not_move_latest_back(workplace: Workplace) -> None:
+    """The first publisher is held up between its version and the registry's tags; the second overtakes it."""
+    place = workplace
+    place.add("demo", "alpha<2")
+    real = tagging.tag_version
+    held: list[Callable[[], None]] = []
+
+    def hold(*arguments: Any, **options: Any) -> None:
+        held.append(lambda: real(*arguments, **options))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publish, "tag_version", hold)
+        place.published()
+    place.edit("demo", "alpha<2", "alpha>=2")
+    place.lock()
+    place.commit()
+    assert place.published() == [("demo", 2, "published", "definition changed")]
+    assert place.layout().keys() == {"demo:2", "demo:latest"}
+    held[0]()
+    layout = place.layout()
+    assert layout.keys() == {"demo:1", "demo:2", "demo:latest"}
+    assert layout["demo:latest"] == layout["demo:2"]
+
+
+def test_a_number_that_somebody_tagged_meanwhile_is_not_overwritten(workplace: Workplace) -> None:
+    place = workplace
+    place.add("demo", "alpha<2")
+    place.published()
+    place.edit("demo", "alpha<2", "alpha>=2")
+    place.lock()
+    place.commit()
+    real = tagging.tag_version
+    first = place.layout()["demo:1"]
+
+    def overtake(repository: Repository, *arguments: Any, **options: Any) -> None:
+        manifest = repository.manifest(first)
+        assert manifest is not None
+        repository.put_manifest(manifest.data, manifest.media_type, tag="2")
+        real(repository, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publish, "tag_version", overtake)
+        done = place.publish()
+    second = place.trailers("demo@2")["Image"]
+    assert done.code == 1
+    assert done.err.splitlines()[-2] == (
+        f"error: registry tag 2 of `demo` is {first}, but Git recorded {second}"
+    )
+    assert place.layout()["demo:2"] == first
+    assert "registry-tag-moved" in place.run("verify", "--registry", place.images).out

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from envcatalog.catalog.actions import moving_tags, plan_actions
+from envcatalog.catalog.actions import plan_actions
 from envcatalog.catalog.background import Background
 from envcatalog.catalog.checking import check_image, how_checked
 from envcatalog.catalog.content import Content
-from envcatalog.catalog.facts import version_facts
 from envcatalog.catalog.known import VersionsByName
 from envcatalog.catalog.lifecycle import warn_of_actions
+from envcatalog.catalog.tagging import tag_version
 from envcatalog.catalog.versioning import (
     claim_version,
     facts_of,
@@ -29,20 +29,17 @@ from envcatalog.catalog.versioning import (
 )
 from envcatalog.catalog.workshop import known_layers
 from envcatalog.git.remote import source_url
-from envcatalog.model.errors import Refusal, UserError
-from envcatalog.model.image import MEDIA_INDEX, BuiltImage, Layer
+from envcatalog.model.image import BuiltImage, Layer
 from envcatalog.model.plan import Action, ImagePlan
 from envcatalog.model.result import Published, PublishStatus
-from envcatalog.model.seams import Registry, Repository
+from envcatalog.model.seams import Registry
 from envcatalog.model.version import Version
 
 if TYPE_CHECKING:
     from envcatalog.catalog.sdk import Catalog
 
-TOGETHER = (
-    25  # environments; a kill costs at most so many claims, whose images are then found in the registry
-)
-VERSION_ARTIFACT = "application/vnd.envcatalog.version.v1"
+# Environments. A kill costs at most so many claims, whose images are then found in the registry.
+TOGETHER = 25
 
 
 def publish_names(
@@ -133,9 +130,8 @@ class _Run:
                 if len(waiting) == TOGETHER:
                     self._claim_all(waiting, rows)
         except Exception:
-            self._claim_all(
-                waiting, rows
-            )  # what was built and checked before the error is published all the same
+            # What was built and checked before the error is published all the same.
+            self._claim_all(waiting, rows)
             raise
         self._claim_all(waiting, rows)
         return tuple(rows[action.environment] for action in actions)
@@ -173,7 +169,8 @@ class _Run:
                 version = self._claim(item)
             if version.image != item.image.digest:
                 raise not_reproduced(version, item.image.digest)
-            self._tag_soon(version)
+            index = Manifest(digest=item.image.digest, media_type=MEDIA_INDEX, data=item.image.index)
+            self._tag_soon(version, index)
             rows[name] = self._row(item.action, version, "published", item.checks)
 
     def _claim_together(self, built: Sequence[_Built]) -> dict[str, Version]:
@@ -248,34 +245,13 @@ class _Run:
         self.versions.learn(version)
         return version
 
-    def _tag_soon(self, version: Version) -> None:
+    def _tag_soon(self, version: Version, index: Manifest | None = None) -> None:
         repository, known = self.registry.repository(version.name), self.versions(version.name)
         # The next environment need not wait for this one's tags: nothing of it depends on them.
-        self.tags.run(lambda: self._tag(repository, version, known))
-
-    def _tag(self, repository: Repository, version: Version, known: Sequence[Version]) -> None:
-        """Point the registry's tags at the version. Git is not asked, since this may run on another thread."""
-        facts = version_facts(version, self.source)
-        manifest = repository.manifest(version.image)
-        if manifest is None:
-            raise UserError(
-                f"the registry lost {version.image} of `{version.reference}`", "run the command again"
-            )
-        number = str(version.number)
-        if repository.head(number) != version.image:
-            repository.referrers_put(manifest, VERSION_ARTIFACT, facts)
-            repository.put_manifest(manifest.data, manifest.media_type, tag=number, annotations=facts)
         aliases = self.content.environment(version.name).aliases
-        for tag, target in sorted(moving_tags(repository, aliases, known).items()):
-            pointed = manifest if target.image == version.image else repository.manifest(target.image)
-            if pointed is None:
-                raise Refusal(
-                    f"tag `{tag}` needs version {target.number}, whose image is not in the registry",
-                    f"check out {target.reference} and publish it",
-                )
-            repository.put_manifest(
-                pointed.data, MEDIA_INDEX, tag=tag, annotations=version_facts(target, self.source)
-            )
+        self.tags.run(
+            lambda: tag_version(repository, version, known=known, aliases=aliases, source=self.source)
+        )
 
     def _row(self, action: Action, version: Version, status: PublishStatus, how: str = "") -> Published:
         return Published(
