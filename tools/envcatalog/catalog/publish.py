@@ -29,10 +29,10 @@ from envcatalog.catalog.versioning import (
 )
 from envcatalog.catalog.workshop import known_layers
 from envcatalog.git.remote import source_url
-from envcatalog.model.image import BuiltImage, Layer
+from envcatalog.model.image import MEDIA_INDEX, BuiltImage, Layer
 from envcatalog.model.plan import Action, ImagePlan
 from envcatalog.model.result import Published, PublishStatus
-from envcatalog.model.seams import Registry
+from envcatalog.model.seams import Manifest, Registry
 from envcatalog.model.version import Version
 
 if TYPE_CHECKING:
@@ -250,7 +250,9 @@ class _Run:
         # The next environment need not wait for this one's tags: nothing of it depends on them.
         aliases = self.content.environment(version.name).aliases
         self.tags.run(
-            lambda: tag_version(repository, version, known=known, aliases=aliases, source=self.source)
+            lambda: tag_version(
+                repository, version, known=known, aliases=aliases, source=self.source, index=index
+            )
         )
 
     def _row(self, action: Action, version: Version, status: PublishStatus, how: str = "") -> Published:

@@ -12,7 +12,7 @@ from envcatalog.catalog.actions import LATEST, moving_tags
 from envcatalog.catalog.facts import version_facts
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.image import MEDIA_INDEX
-from envcatalog.model.seams import Repository
+from envcatalog.model.seams import Manifest, Repository
 from envcatalog.model.version import Version
 
 VERSION_ARTIFACT = "application/vnd.envcatalog.version.v1"
@@ -25,19 +25,21 @@ def tag_version(
     known: Sequence[Version],
     aliases: Sequence[tuple[str, int]],
     source: str | None,
+    index: Manifest | None = None,
 ) -> None:
     """Point the tags at the version. Git is not asked, since this may run on another thread.
 
     Args:
         known: all versions of the environment that Git knows of.
         source: the remote's address without credentials, for annotations.
+        index: the image's, where it has just been pushed.
 
     Raises:
         Refusal: the number's tag names another image, or an alias needs an image that is not in the registry.
         UserError: the registry lost the image, or cannot be reached.
     """
     facts = version_facts(version, source)
-    manifest = repository.manifest(version.image)
+    manifest = index or repository.manifest(version.image)
     if manifest is None:
         raise UserError(
             f"the registry lost {version.image} of `{version.reference}`", "run the command again"
