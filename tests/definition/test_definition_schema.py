@@ -75,6 +75,7 @@ def test_no_pattern_takes_a_line_end(name: SchemaName) -> None:
         "https://a/b",
         "wheels",
         "2026-12-31",
+        "1GB",
     ]
     for path, pattern in patterns:
         matching = [text for text in texts if re.search(pattern, text)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.hook_server import Verdict, check_content
+from envcatalog.catalog.policing import newest_version
 from envcatalog.git.pushed import HEADS, Push, staged_tree
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.source import Revision
@@ -24,7 +25,8 @@ def check_staged(folder: Path, environ: Mapping[str, str]) -> Verdict:
     index = environ.get("GIT_INDEX_FILE")
     with CatalogRepository.open(folder) as repository:
         tree = staged_tree(repository, folder / index if index else None)
-        return check_content(Content(Revision(repository, tree)), ref="", stale=None)
+        newest = newest_version(repository, lambda commit: Content(Revision(repository, commit)))
+        return check_content(Content(Revision(repository, tree)), ref="", stale=None, newest=newest)
 
 
 def check_outgoing(folder: Path, pushes: Sequence[Push]) -> tuple[Verdict, ...]:
@@ -33,7 +35,10 @@ def check_outgoing(folder: Path, pushes: Sequence[Push]) -> tuple[Verdict, ...]:
     if not branches:
         return ()
     with CatalogRepository.open(folder) as repository:
+        newest = newest_version(repository, lambda commit: Content(Revision(repository, commit)))
         return tuple(
-            check_content(Content(Revision(repository, str(push.new))), ref=push.ref, stale="error")
+            check_content(
+                Content(Revision(repository, str(push.new))), ref=push.ref, stale="error", newest=newest
+            )
             for push in branches
         )

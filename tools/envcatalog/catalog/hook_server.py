@@ -18,6 +18,7 @@ from envcatalog.catalog.content import Content
 from envcatalog.catalog.hook_tags import check_tags
 from envcatalog.catalog.locking import check_locks
 from envcatalog.catalog.places import SETTINGS_PATH, definition_path, lock_path
+from envcatalog.catalog.policing import Newest, newest_version
 from envcatalog.catalog.sdk import Catalog
 from envcatalog.catalog.validating import validate
 from envcatalog.git.changes import changed_since
@@ -64,7 +65,12 @@ def check_push(folder: Path, pushes: Sequence[Push], environ: Mapping[str, str])
 
         main = default_branch(repository)
         verdicts = [
-            check_content(at(push.new), ref=push.ref, stale="error" if push.ref == main else "warning")
+            check_content(
+                at(push.new),
+                ref=push.ref,
+                stale="error" if push.ref == main else "warning",
+                newest=newest_version(repository, at),
+            )
             for push in pushes
             if push.ref.startswith(HEADS) and push.new is not None
         ]
@@ -72,14 +78,14 @@ def check_push(folder: Path, pushes: Sequence[Push], environ: Mapping[str, str])
     return tuple(verdicts)
 
 
-def check_content(content: Content, *, ref: str, stale: Severity | None) -> Verdict:
+def check_content(content: Content, *, ref: str, stale: Severity | None, newest: Newest) -> Verdict:
     """Definitions, settings, policy and locks of one commit or tree.
 
     Args:
         stale: how bad a stale lock is; None to pass over it.
     """
     try:
-        found = validate(content)
+        found = validate(content, newest=newest)
         problems = found.problems
         if found.ok and stale:
             problems += tuple(_stale(content, stale))

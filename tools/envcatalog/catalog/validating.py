@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.places import SETTINGS_PATH, lock_path
-from envcatalog.definition.reader import Reading, read_settings
+from envcatalog.catalog.policing import Newest, policy_problems
+from envcatalog.definition.reader import Reading, SettingsReading, read_settings
 from envcatalog.definition.rules import check_catalog
 from envcatalog.model.errors import Refusal
 from envcatalog.model.problem import Problem
@@ -28,11 +29,14 @@ class Validation:
         return all(problem.severity != "error" for problem in self.problems)
 
 
-def validate(content: Content, names: Iterable[str] = (), *, today: str = "") -> Validation:
+def validate(
+    content: Content, names: Iterable[str] = (), *, today: str = "", newest: Newest | None = None
+) -> Validation:
     """Check the settings and the named definitions (all without a name), and the locks beside them.
 
     Args:
         today: ``YYYY-MM-DD``; the current day in UTC where it is empty.
+        newest: for the policy's `growth`: what an environment's newest version would download.
 
     Raises:
         UserError: a name does not exist.
@@ -41,11 +45,12 @@ def validate(content: Content, names: Iterable[str] = (), *, today: str = "") ->
     day = today or datetime.now(UTC).date().isoformat()
     problems: list[Problem] = []
     settings = Settings()
+    found_settings: SettingsReading | None = None
     data = content.source.read(SETTINGS_PATH)
     if data is not None:
-        reading = read_settings(data, SETTINGS_PATH)
-        settings = reading.settings or settings
-        problems += reading.problems
+        found_settings = read_settings(data, SETTINGS_PATH)
+        settings = found_settings.settings or settings
+        problems += found_settings.problems
     wanted = chosen or content.names
     checked = {name: content.reading(name) for name in wanted}
     # Rules across files need the bases, too; what is wrong inside those is only reported when asked for.
@@ -55,6 +60,10 @@ def validate(content: Content, names: Iterable[str] = (), *, today: str = "") ->
     files = {f"catalog/{name}/environment.yaml" for name in wanted}
     problems += [problem for problem in check_catalog(context, settings, today=day) if problem.file in files]
     problems += _locks(content, wanted, checked)
+    if found_settings is not None:
+        problems += policy_problems(
+            content, wanted, context, found_settings, newest=newest, whole=not chosen, today=day
+        )
     if not chosen:
         problems += [
             Problem(

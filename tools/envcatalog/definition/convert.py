@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from envcatalog.definition.policy_read import policy_from_value
 from envcatalog.model.environment import (
     DEFAULT_PLATFORM,
     Base,
@@ -101,4 +102,5 @@ def settings_from_value(value: Mapping[str, Any]) -> Settings:
         keyring=debian.get("keyring"),
         layers=value.get("build", {}).get("layers", defaults.layers),
         reserved=tuple(value["reserved"]) if "reserved" in value else defaults.reserved,
+        policy=policy_from_value(value["policy"]) if value.get("policy") else defaults.policy,
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from envcatalog.definition.deprecation import deprecation_findings
 from envcatalog.definition.finding import Finding, Path, show, show_path
+from envcatalog.definition.policy_read import policy_findings
 from envcatalog.definition.references import image_error
 from envcatalog.definition.requirements import Refused, Requirement, read_requirement
 from envcatalog.model.names import is_name
@@ -161,6 +162,7 @@ def settings_findings(value: dict[str, Any]) -> Iterator[Finding]:
             message = f"the alias {show(alias)} ends in `.lock`, which Git does not allow"
             yield Finding("alias-lock", message, ("aliases", index))
     yield from _indexes(_mapping(value.get("indexes")))
+    yield from policy_findings(value.get("policy"))
 
 
 def _indexes(indexes: dict[str, Any]) -> Iterator[Finding]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from envcatalog.model.policy import Policy
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageIndex:
@@ -45,6 +47,7 @@ class Settings:
         mirrors: Debian archives; empty means the machine's own apt configuration.
         keyring: OpenPGP keyring file for Release files; None means the machine's.
         layers: budget of layers an image may add to its base.
+        reserved: prefixes of names that `policy.reserved` speaks of.
     """
 
     registry: str | None = None
@@ -54,3 +57,4 @@ class Settings:
     keyring: str | None = None
     layers: int = 40
     reserved: tuple[str, ...] = field(default=("curated-",))
+    policy: Policy = field(default_factory=Policy)

@@ -1,0 +1,146 @@
+"""The rules of a policy: what in an environment breaks each of them. Reasons and exceptions come later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from envcatalog.definition.finding import Path, listed, show
+from envcatalog.definition.policy_packages import banned, pinned, required
+from envcatalog.definition.policy_subject import Breach, Subject, download_sizes, fits, size_text
+from envcatalog.model.environment import DebianBase, ImageBase
+from envcatalog.model.policy import Policy
+from envcatalog.model.settings import Settings
+
+
+def breaches(subject: Subject, policy: Policy, settings: Settings) -> Iterator[Breach]:
+    """All breaches but those of `secrets`, which need a detector (`policy_secrets`)."""
+    yield from _base(subject, policy)
+    for package in policy.banned:
+        yield from banned(subject, package)
+    for package in policy.required:
+        yield from required(subject, package)
+    yield from pinned(subject, policy)
+    yield from _owners(subject, policy)
+    yield from _reserved(subject, policy, settings)
+    yield from _size(subject, policy)
+    yield from _growth(subject, policy)
+
+
+def _base(subject: Subject, policy: Policy) -> Iterator[Breach]:
+    rule, base = policy.base, subject.environment.base
+    if rule is None:
+        return
+    if isinstance(base, DebianBase):
+        key, value, allowed = "debian", base.suite, rule.debian
+    elif isinstance(base, ImageBase):
+        key, value, allowed = "image", base.image, rule.images
+    else:
+        key, value, allowed = "environment", base.environment, rule.environments
+    if not fits(value, allowed):
+        hint = (
+            f"the policy allows {listed(allowed)}" if allowed else f"the policy allows no `{key}` as a base"
+        )
+        yield Breach(
+            rule="base",
+            message=f"the base {show(value)} is not allowed",
+            path=("base", key),
+            reason=rule.reason,
+            hint=hint,
+        )
+
+
+def _owners(subject: Subject, policy: Policy) -> Iterator[Breach]:
+    rule, owners = policy.owners, subject.environment.owners
+    if rule is None:
+        return
+    if len(owners) < rule.minimum:
+        message = f"the environment has {len(owners) or 'no'} owner{'s' if len(owners) > 1 else ''}"
+        if rule.minimum > 1:
+            message += f", and needs {rule.minimum}"
+        yield Breach(
+            rule="owners",
+            message=message,
+            path=("owners",),
+            reason=rule.reason,
+            at_key=True,
+            hint="add `owners`",
+        )
+    for index, owner in enumerate(owners):
+        if rule.allowed and not fits(owner, rule.allowed):
+            yield Breach(
+                rule="owners",
+                message=f"the owner {show(owner)} is not allowed",
+                path=("owners", index),
+                reason=rule.reason,
+                hint=f"the policy allows {listed(rule.allowed)}",
+            )
+
+
+def _reserved(subject: Subject, policy: Policy, settings: Settings) -> Iterator[Breach]:
+    rule, environment = policy.reserved, subject.environment
+    prefix = next((item for item in settings.reserved if environment.name.startswith(item)), None)
+    if rule is None or prefix is None:
+        return
+    if rule.names and environment.name not in rule.names:
+        yield Breach(
+            rule="reserved",
+            message=f"names that begin with `{prefix}` are reserved",
+            path=("name",),
+            reason=rule.reason,
+            hint="choose another name, or add it to `policy.reserved.names` in `catalog/catalog.yaml`",
+        )
+    if rule.owners and not any(fits(owner, rule.owners) for owner in environment.owners):
+        yield Breach(
+            rule="reserved",
+            message=f"names that begin with `{prefix}` are reserved for {listed(rule.owners)}",
+            path=("owners",),
+            reason=rule.reason,
+            at_key=True,
+        )
+
+
+def _heavy(subject: Subject) -> Path:
+    return ("python", "packages") if subject.environment.python else ("apt",)
+
+
+def _size(subject: Subject, policy: Policy) -> Iterator[Breach]:
+    rule = policy.size
+    if rule is None:
+        return
+    for platform, size in download_sizes(subject).items():
+        if size > rule.most:
+            yield Breach(
+                rule="size",
+                message=f"the locked files of {platform} are {size_text(size)}, "
+                f"and at most {size_text(rule.most)} are allowed",
+                path=_heavy(subject),
+                reason=rule.reason,
+                at_key=True,
+            )
+
+
+def _growth(subject: Subject, policy: Policy) -> Iterator[Breach]:
+    rule = policy.growth
+    if rule is None:
+        return
+    before = subject.before()
+    if before.unknown:
+        yield Breach(
+            rule="growth",
+            message=f"the growth cannot be judged: {before.unknown}",
+            path=_heavy(subject),
+            at_key=True,
+            warning=True,
+        )
+        return
+    for platform, size in download_sizes(subject).items():
+        old = before.sizes.get(platform)
+        if old is not None and size * 100 > old * (100 + rule.most):
+            yield Breach(
+                rule="growth",
+                message=f"the locked files of {platform} grew from {size_text(old)} in `{before.version}` "
+                f"to {size_text(size)}, and at most {rule.most} % is allowed",
+                path=_heavy(subject),
+                reason=rule.reason,
+                at_key=True,
+            )

@@ -1,0 +1,106 @@
+"""What a policy judges, and what it may find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from envcatalog.definition.finding import Path
+from envcatalog.model.environment import Environment
+from envcatalog.model.lock import Lock
+from envcatalog.model.policy import Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What an environment's newest version would download.
+
+    Attributes:
+        sizes: platform to bytes; empty where there is no version to compare with.
+        unknown: why it cannot be told; empty where it can.
+    """
+
+    version: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """An environment that is judged, with those that it inherits from.
+
+    Attributes:
+        chain: the root first, the environment itself last.
+        locks: of the chain, in the same order; None where there is none that can be read.
+        before: asked for the rule `growth` alone.
+    """
+
+    chain: tuple[Environment, ...]
+    locks: tuple[Lock | None, ...]
+    before: Callable[[], Before] = Before
+
+    @property
+    def environment(self) -> Environment:
+        """The environment itself."""
+        return self.chain[-1]
+
+    @property
+    def lock(self) -> Lock | None:
+        """Its own lock."""
+        return self.locks[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """Something that breaks a rule.
+
+    Attributes:
+        path: where in the definition.
+        package: which one, for rules about packages.
+        locked: it is only in the lock, so `path` says where in the definition it comes from.
+        warning: it could not be judged.
+    """
+
+    rule: Rule
+    message: str
+    path: Path
+    reason: str = ""
+    at_key: bool = False
+    package: str = ""
+    locked: bool = False
+    warning: bool = False
+    hint: str = ""
+
+
+def download_sizes(subject: Subject) -> dict[str, int]:
+    """Platform to bytes of all files that the locks of the chain name, each once; a base image is not counted.
+
+    Empty where a lock is missing.
+    """
+    if None in subject.locks:
+        return {}
+    sizes = {}
+    for platform in subject.environment.platforms:
+        found: dict[str, int] = {}
+        for lock in filter(None, subject.locks):
+            for part in lock.platforms:
+                if part.platform == platform:
+                    found |= {item.sha256: item.size for item in part.debs}
+                    found |= {item.sha256: item.size for item in part.wheels}
+        sizes[platform] = sum(found.values())
+    return sizes
+
+
+def fits(text: str, patterns: tuple[str, ...]) -> bool:
+    """Whether the text is one of the patterns; ``*`` at a pattern's end stands for any rest."""
+    return any(
+        text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern for pattern in patterns
+    )
+
+
+def size_text(size: int) -> str:
+    """As people read it."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size / 1e3:.1f} kB"
