@@ -1,8 +1,8 @@
 """The commits that changed one environment, as a graph, and the first version that holds each.
 
 Git answers for a file far faster than for a folder: its changed-path filters are asked for every part of a path, and a
-wrong "maybe" of one part is mended by the next. So definition and lock are walked each on its own, at the same time;
-the folder is walked only where it holds more than these two.
+wrong "maybe" of one part is mended by the next. So where there are such filters, definition and lock are walked each on
+its own, at the same time; the folder is walked where it holds more than these two.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from envcatalog.git.folders import Folder, folders
-from envcatalog.git.history import last_change, walk_folder
+from envcatalog.git.history import has_changed_paths, last_change, walk_folder
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.trees import DEFINITION, FOLDER, LOCK
 from envcatalog.model.version import Commit, Version
@@ -94,7 +94,8 @@ def read_lines(
     tips = list(dict.fromkeys([*([tip] if tip else []), *(version.commit for version in versions)]))
     known = folders(repository, path, tips)
     others = any(file not in FILES for folder in known.values() for file in folder.files)
-    chosen = ("",) if others else tuple(files)
+    apart = not others and has_changed_paths(repository)
+    chosen = tuple(files) if apart else ("",)
     walks = [walk_folder(repository, f"{path}/{file}".rstrip("/"), tips) for file in chosen] if tips else []
     lines = []
     for file, walk in zip(chosen, walks, strict=False):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envcatalog.catalog.places import SETTINGS_PATH
-from envcatalog.git.changes import touched_since
+from envcatalog.catalog.places import SETTINGS_PATH, definition_path
+from envcatalog.git.changes import definitions_holding, touched_since
 from envcatalog.git.refs import resolve
-from envcatalog.git.trees import DEFINITION
 from envcatalog.model.environment import EnvironmentBase
+from envcatalog.model.errors import Refusal
+from envcatalog.model.names import is_name
 
 if TYPE_CHECKING:
     from envcatalog.catalog.sdk import Catalog
@@ -27,27 +28,36 @@ def changed_environments(catalog: Catalog, revision: str) -> tuple[str, ...]:
     if not touched:
         return ()
     touched |= _heirs(catalog, touched)
-    return tuple(name for name in catalog.content.names if name in touched)
+    return tuple(sorted(name for name in touched if _definition(catalog, name) is not None))
 
 
 def _heirs(catalog: Catalog, touched: set[str]) -> set[str]:
-    # A base is named by its letters, or with an escape. So most definitions need not be parsed.
+    # A base is named by its letters, or with an escape. So most definitions need not be parsed, nor even read. Those
+    # that Git does not track are touched already.
     possible = {
-        name: data
-        for name, data in catalog.content.source.read_each(DEFINITION)
-        if b"environment" in data or b"\\" in data
+        name: _definition(catalog, name) or b""
+        for name in (*definitions_holding(catalog.repository, "environment", "\\"), *touched)
     }
     heirs: set[str] = set()
     new = touched
     while new:
-        needles = [name.encode() for name in new if name.isascii()]
+        needles = [name.encode() for name in new if is_name(name)]
         found = set()
         for name, data in possible.items():
             if b"\\" in data or any(needle in data for needle in needles):
-                environment = catalog.content.reading(name).environment
+                environment = catalog.content.reading(name).environment if data else None
                 base = environment.base if environment else None
                 if isinstance(base, EnvironmentBase) and base.environment in new:
                     found.add(name)
         new = found - heirs - touched
         heirs |= new
     return heirs
+
+
+def _definition(catalog: Catalog, name: str) -> bytes | None:
+    if not is_name(name):
+        return None
+    try:
+        return catalog.content.source.read(definition_path(name))
+    except Refusal:  # a link or no file: `validate` says so
+        return None

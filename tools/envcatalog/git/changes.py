@@ -12,8 +12,9 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from envcatalog.git.process import failure
 from envcatalog.git.repository import CatalogRepository
-from envcatalog.git.trees import FOLDER, SETTINGS, TreeFile, files
+from envcatalog.git.trees import DEFINITION, FOLDER, SETTINGS, TreeFile, files
 
 _CHUNK = 1024 * 1024
 _TEXT_LIMIT = 16 * 1024 * 1024
@@ -64,6 +65,27 @@ def touched_since(repository: CatalogRepository, commit: str) -> frozenset[str]:
     without = [part for setting in settings for part in ("-c", setting)]
     found = ("ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard", "--", FOLDER)
     return frozenset((*_listed(out), *_listed(repository.processes.output(*without, *found))))
+
+
+def definitions_holding(repository: CatalogRepository, *texts: str) -> tuple[str, ...]:
+    """Names of environments whose definition on disk, if Git tracks it, holds one of these texts; sorted."""
+    patterns = [part for text in texts for part in ("-e", text)]
+    # The one place where a path is a pattern: ten thousand paths would not fit a command line.
+    arguments = (
+        "--no-literal-pathspecs",
+        "grep",
+        "-z",
+        "-l",
+        "-a",
+        "-F",
+        "--full-name",
+        "--no-textconv",
+        *patterns,
+    )
+    result = repository.processes.read(*arguments, "--", f":(top,glob){FOLDER}/*/{DEFINITION}")
+    if result.code not in (0, 1):  # 1: nothing found
+        raise failure(result, arguments[1:])
+    return tuple(sorted(_names(tuple(_listed(result.out)))))
 
 
 def _filter_drivers(repository: CatalogRepository) -> tuple[str, ...]:

@@ -1,0 +1,162 @@
+"""References: every form, their order where one text can mean two things, and what a wrong one is told."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from envcatalog.catalog.reference import parse_reference
+from envcatalog.catalog.sdk import Catalog
+from envcatalog.model.errors import UserError
+from history.light import Light, digest
+from support.catalogs import git
+
+
+@pytest.fixture
+def three(light: Light) -> Light:
+    """Versions 1 (alpha 1.0, 1 March), 2 (alpha 2.0, 1 April) and an edit (alpha 3.0) that is not committed."""
+    light.day("2026-03-01")
+    light.put("demo", {"alpha": "1.0"})
+    light.commit("Add demo")
+    light.version("demo")
+    light.day("2026-04-01")
+    light.put("demo", {"alpha": "2.0"}, more="aliases: {prod: 1}\n")
+    light.commit("Take alpha 2")
+    light.version("demo")
+    light.put("demo", {"alpha": "3.0"}, more="aliases: {prod: 1}\n")
+    return light
+
+
+def alpha(light: Light, reference: str) -> str:
+    done = light.run("show", reference, "--format", "json")
+    assert done.code == 0, done.err
+    version: str = done.json["lock"]["platforms"]["linux/amd64"]["wheels"]["alpha"]
+    return version
+
+
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [
+        ("", "3.0"),
+        ("@{worktree}", "3.0"),
+        ("@1", "1.0"),
+        ("@2", "2.0"),
+        ("@latest", "2.0"),
+        ("@prod", "1.0"),
+        ("@main", "2.0"),
+        ("@main~1", "1.0"),
+        ("@refs/heads/main", "2.0"),
+        ("@2026-03-01", "1.0"),  # the end of the day counts, so noon is before it
+        ("@2026-03-31", "1.0"),
+        ("@2026-04-01", "2.0"),
+        ("@2026-04-01T11:59", "1.0"),
+        ("@2026-04-01T12:00:00Z", "2.0"),
+        ("@2026-04-01T13:30+02:00", "1.0"),
+        ("@2030-01-01", "2.0"),
+    ],
+)
+def test_every_form(three: Light, at: str, found: str) -> None:
+    assert alpha(three, f"demo{at}") == found
+
+
+def test_commits_by_full_and_short_id(three: Light) -> None:
+    first = git(three.root, "rev-parse", "HEAD~1")
+    assert alpha(three, f"demo@{first}") == alpha(three, f"demo@{first[:9]}") == "1.0"
+
+
+def test_what_one_text_can_mean_has_an_order(three: Light) -> None:
+    for branch in ("prod", "latest", "2026-03-01", "2"):
+        git(three.root, "branch", branch, "HEAD")
+    assert [alpha(three, f"demo@{at}") for at in ("prod", "latest", "2026-03-01", "2")] == [
+        "1.0",
+        "2.0",
+        "1.0",
+        "2.0",
+    ]
+    git(three.root, "branch", "-f", "latest", "HEAD~1")
+    assert alpha(three, "demo@refs/heads/latest") == "1.0"
+    assert alpha(three, "demo@refs/heads/prod") == "2.0"
+
+
+def test_a_version_says_its_image_and_commit(three: Light) -> None:
+    shown = three.run("show", "demo@1", "--format", "json").json
+    commit = git(three.root, "rev-parse", "HEAD~1")
+    assert shown["at"]["commit"] == commit
+    assert shown["at"]["version"]["version"] == 1
+    assert shown["at"]["version"]["image"] == digest(shown["at"]["version"]["plan"])
+    assert three.run("show", "demo", "--format", "json").json["at"] is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("demo@9", "error: `demo` has no version 9\nhint: it has 1-2\n"),
+        ("demo@prdo", "error: `demo` has no `prdo`\nhint: did you mean `demo@prod`\n"),
+        ("demo@mian", "error: `demo` has no `mian`\nhint: did you mean `demo@main`\n"),
+        (
+            "demo@zzz",
+            "error: `demo` has no `zzz`\nhint: there is versions 1-2, `prod`, `latest`, `{worktree}`, branch `main`, "
+            "and every commit, tag and date\n",
+        ),
+        (
+            "demo@2026-02-28",
+            "error: `demo` had no version on 2026-02-28\n"
+            "hint: its first, `demo@1`, is of 2026-03-01T12:00:00+00:00\n",
+        ),
+        (
+            "demo@2026-02-30",
+            "error: `2026-02-30` is no date\nhint: write `2026-03-31` or `2026-03-31T18:00+02:00`\n",
+        ),
+        ("dmo@1", "error: there is no environment `dmo` in this catalog\nhint: did you mean `demo`\n"),
+        ("dmo@main", "error: there is no environment `dmo` at `main`\nhint: did you mean `demo@main`\n"),
+        ("demo@", "error: `demo@` has nothing after the `@`\nhint: write `demo` or `demo@latest`\n"),
+    ],
+)
+def test_a_wrong_one_says_what_exists(three: Light, reference: str, said: str) -> None:
+    assert three.said("show", reference) == said
+
+
+def test_an_environment_that_is_gone_keeps_its_versions(three: Light) -> None:
+    git(three.root, "checkout", "-q", ".")
+    git(three.root, "rm", "-rq", "catalog/demo")
+    three.commit("Remove demo")
+    assert alpha(three, "demo@2") == "2.0"
+    assert [row["version"] for row in three.run("log", "demo", "--format", "json").json["versions"]] == [2, 1]
+
+
+def test_an_alias_that_names_no_version(three: Light) -> None:
+    three.put("demo", {"alpha": "3.0"}, more="aliases: {prod: 7}\n")
+    assert three.said("show", "demo@prod") == (
+        "error: alias `prod` names version 7, which does not exist\nhint: it has 1-2\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-03-31", datetime(2026, 3, 31, 23, 59, 59, 999999, tzinfo=UTC)),
+        ("2026-03-31+02:00", datetime(2026, 3, 31, 21, 59, 59, 999999, tzinfo=UTC)),
+        ("2026-03-31T10:00", datetime(2026, 3, 31, 10, tzinfo=UTC)),
+        ("2026-03-31T10:00:30-05:00", datetime(2026, 3, 31, 15, 0, 30, tzinfo=UTC)),
+        ("20260331", None),
+        ("2026-3-1", None),
+    ],
+)
+def test_dates(text: str, moment: datetime | None) -> None:
+    assert parse_reference(f"a@{text}").moment == moment
+
+
+@pytest.mark.parametrize("text", ["9999-12-31-14:00", "2026-13-01", "2026-01-01T25:00"])
+def test_no_dates(text: str) -> None:
+    with pytest.raises(UserError, match="is no date"):
+        _ = parse_reference(f"a@{text}").moment
+
+
+def test_the_sdk_answers_alike(three: Light) -> None:
+    with Catalog.open(three.root) as catalog:
+        found = catalog.find("demo@prod")
+        assert found.version is not None
+        assert (found.name, found.version.number, found.commit) == ("demo", 1, found.version.commit)
+        assert json.dumps(found.environment.name) == '"demo"'
