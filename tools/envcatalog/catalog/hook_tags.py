@@ -15,6 +15,7 @@ from envcatalog.git.tag_object import TAG_LIMIT, NotAVersion, TagName, looks_lik
 from envcatalog.git.versions import TAGS, read_version, versions
 from envcatalog.lock.file import lock_digest
 from envcatalog.model.errors import Refusal, UserError
+from envcatalog.model.problem import Problem
 from envcatalog.model.version import Version
 
 At = Callable[[str], Content]
@@ -118,7 +119,7 @@ class _Judge:
         content = self.at(found.commit)
         forged = f"the tag `{found.reference}` does not follow from its commit"
         try:
-            errors = [item for item in validate(content, [found.name]).problems if item.severity == "error"]
+            errors = [item for item in validate(content, [found.name]).problems if _counts(item)]
             plan, lock = content.plan(found.name).digest, content.lock(found.name)
         except UserError as error:
             raise Refusal(f"{forged}: {error.message}") from error
@@ -143,3 +144,8 @@ class _Judge:
             parse_record(found.data, version)
         except NotAVersion as error:
             raise Refusal(f"the tag `{shown}` {error}") from error
+
+
+def _counts(problem: Problem) -> bool:
+    """An exception of the policy that ended since the commit makes no version of it a forged one."""
+    return problem.severity == "error" and problem.code != "policy-exception-over"
