@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from envcatalog.catalog.content import Content
+from envcatalog.catalog.verify_choice import Chosen
 from envcatalog.definition.canonical import definition_digest
 from envcatalog.git.source import Revision
 from envcatalog.lock.file import lock_digest
@@ -18,15 +19,8 @@ if TYPE_CHECKING:
     from envcatalog.catalog.sdk import Catalog
 
 
-class Choice(Protocol):
-    """Which versions were asked for."""
-
-    def has(self, name: str, number: int) -> bool:
-        """Whether this one was."""
-
-
 def check_content(
-    catalog: Catalog, versions: Sequence[Version], known: Sequence[Version], chosen: Choice
+    catalog: Catalog, versions: Sequence[Version], known: Sequence[Version], chosen: Chosen
 ) -> Iterator[Discrepancy]:
     """Lock, definition and plan of each version at its commit; aliases that name no version."""
     by_commit: dict[str, list[Version]] = defaultdict(list)
@@ -95,7 +89,7 @@ def _check(content: Content, version: Version) -> Iterator[Discrepancy]:
         yield finding("plan-differs", message, f"{version.plan} in the tag", f"{plan} from the commit")
 
 
-def _aliases(catalog: Catalog, known: Sequence[Version], chosen: Choice) -> Iterator[Discrepancy]:
+def _aliases(catalog: Catalog, known: Sequence[Version], chosen: Chosen) -> Iterator[Discrepancy]:
     head = catalog.repository.head()
     if head is None:
         return

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from envcatalog.catalog.actions import LATEST, wanted_tags
+from envcatalog.catalog.verify_choice import Chosen
 from envcatalog.git.tag_object import parse_tag_name
 from envcatalog.model.digest import DIGEST
 from envcatalog.model.errors import Refusal, UserError
@@ -23,22 +24,8 @@ if TYPE_CHECKING:
     from envcatalog.catalog.sdk import Catalog
 
 
-class Choice(Protocol):
-    """Which versions were asked for."""
-
-    @property
-    def numbers(self) -> Mapping[str, frozenset[int] | None]:
-        """By name."""
-
-    def has(self, name: str, number: int) -> bool:
-        """Whether this one was."""
-
-    def has_all(self, name: str) -> bool:
-        """Whether all of a name were."""
-
-
 def check_registry(
-    catalog: Catalog, where: str, known: Sequence[Version], chosen: Choice
+    catalog: Catalog, where: str, known: Sequence[Version], chosen: Chosen
 ) -> tuple[Discrepancy, ...]:
     """Compare each chosen version, and the moving tags of each name of which all were chosen.
 
@@ -182,7 +169,7 @@ def _finding(
     )
 
 
-def _is_asked(item: Discrepancy, chosen: Choice) -> bool:
+def _is_asked(item: Discrepancy, chosen: Chosen) -> bool:
     tag = parse_tag_name(item.reference)
     return tag is not None and chosen.has(tag.name, tag.number)
 

@@ -8,11 +8,10 @@ where tags are signed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from envcatalog.catalog.reference import parse_reference
+from envcatalog.catalog.verify_choice import Chosen, choose
 from envcatalog.git.image_record import IMAGES
 from envcatalog.git.remote import default_remote, local_tags, remote_tags
 from envcatalog.git.signatures import SignatureState, signatures
@@ -41,24 +40,6 @@ _SIGNATURES: Mapping[SignatureState, tuple[str, Severity, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """Which versions: numbers by name, None for all of a name; no names at all for everything."""
-
-    numbers: Mapping[str, frozenset[int] | None]
-
-    def has(self, name: str, number: int) -> bool:
-        """Whether this version was asked for."""
-        if not self.numbers:
-            return True
-        wanted = self.numbers.get(name, frozenset())
-        return wanted is None or number in wanted
-
-    def has_all(self, name: str) -> bool:
-        """Whether all versions of the name were."""
-        return not self.numbers or (name in self.numbers and self.numbers[name] is None)
-
-
 def verify_references(
     catalog: Catalog,
     references: Sequence[str] = (),
@@ -81,7 +62,7 @@ def verify_references(
     """
     from envcatalog.catalog.verify_content import check_content
 
-    chosen = _choose(catalog, references or rebuild)
+    chosen = choose(catalog, references or rebuild)
     found = _scan(catalog, chosen)
     versions = [item for item in found.versions if chosen.has(item.name, item.number)]
     remote = None if offline else default_remote(catalog.repository)
@@ -99,36 +80,11 @@ def verify_references(
     if rebuild:
         from envcatalog.catalog.verify_rebuild import check_rebuild
 
-        asked = _choose(catalog, rebuild)
+        asked = choose(catalog, rebuild)
         findings += check_rebuild(catalog, [item for item in versions if asked.has(item.name, item.number)])
     _refuse_nothing(chosen, versions, findings)
     findings.sort(key=lambda item: (_place(item.reference), item.code, item.message))
     return Verified(verified=len(versions), findings=tuple(findings))
-
-
-def _choose(catalog: Catalog, references: Sequence[str]) -> Chosen:
-    numbers: dict[str, frozenset[int] | None] = {}
-    for text in references:
-        reference = parse_reference(text)
-        name = reference.name
-        if not reference.at:
-            numbers[name] = None
-        elif numbers.get(name, frozenset()) is not None:
-            number = reference.number
-            if number is None:
-                number = _number_of(catalog, name, reference.at)
-            numbers[name] = (numbers.get(name) or frozenset()) | {number}
-    return Chosen(numbers=numbers)
-
-
-def _number_of(catalog: Catalog, name: str, at: str) -> int:
-    have = [version.number for version in scan(catalog.repository, name).versions]
-    if at == "latest" and have:
-        return max(have)
-    aliases = dict(catalog.content.environment(name).aliases) if name in catalog.content.names else {}
-    if at not in aliases:
-        raise UserError(f"`{name}@{at[:80]}` names no version", "use `name`, `name@3` or `name@prod`")
-    return aliases[at]
 
 
 def _scan(catalog: Catalog, chosen: Chosen) -> VersionScan:
@@ -263,8 +219,3 @@ def _version_of(ref: str) -> tuple[str, int] | None:
 
 def _place(reference: str) -> tuple[str, int]:
     return _version_of(TAGS + reference) or (reference, 0)
-
-
-def names_of(versions: Iterable[Version]) -> tuple[str, ...]:
-    """Each name once, sorted."""
-    return tuple(sorted({version.name for version in versions}))
