@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from envcatalog.catalog.content import Content, Stale
 from envcatalog.catalog.lifecycle import kept_archived
 from envcatalog.definition.canonical import definition_digest
+from envcatalog.git.suspicion import Suspicion
 from envcatalog.model.errors import ProblemsFound, Refusal, UserError
 from envcatalog.model.plan import Action, ActionKind, ImagePlan
 from envcatalog.model.seams import Registry, Repository
 from envcatalog.model.version import Version
 
 LATEST = "latest"
-Versions = Callable[[str], Sequence[Version]]
 At = Callable[[str], Content]
+
+
+class Versions(Protocol):
+    """What Git's tags say of an environment, by its name."""
+
+    def __call__(self, name: str) -> Sequence[Version]:
+        """Its versions, ascending."""
+
+    def suspicious(self, name: str) -> Sequence[Suspicion]:
+        """What stands in the place of a version and is none."""
 
 
 def plan_actions(
@@ -41,14 +52,27 @@ def plan_actions(
     actions: dict[str, Action] = {}
     for name in content.order(names):
         known = versions(name)
-        action = _action(content, name, known, at, registry)
+        odd = versions.suspicious(name)
+        action = _disorder(name, odd[0]) if odd else _action(content, name, known, at, registry)
         kept = action if archived else kept_archived(content, action, known, at)
         actions[name] = kept if kept is action else _archive(content, kept, known, registry)
     return tuple(actions.values())
 
 
+def _disorder(name: str, odd: Suspicion) -> Action:
+    """No version is made on top of tags that somebody else has written: the numbers may be wrong."""
+    return Action(
+        environment=name,
+        action="refuse",
+        reason=f"tag `{odd.where.removeprefix('refs/tags/')}` {odd.reason}",
+        hint=f"run `envcat verify {name}`",
+    )
+
+
 def wanted_tags(aliases: Iterable[tuple[str, int]], versions: Sequence[Version]) -> dict[str, Version]:
     """Moving registry tags and the version each should name: every alias, and ``latest``.
+
+    A version without an image is no place for a tag: ``latest`` is the newest with one.
 
     Raises:
         Refusal: an alias names a version that does not exist.
@@ -61,26 +85,19 @@ def wanted_tags(aliases: Iterable[tuple[str, int]], versions: Sequence[Version])
                 f"alias `{alias}` names version {number}, which does not exist",
                 f"the versions are {_ranges(sorted(by_number)) or 'none yet'}",
             )
-        wanted[alias] = by_number[number]
-    if versions:
-        wanted[LATEST] = max(versions, key=lambda version: version.number)
+        if by_number[number].image:
+            wanted[alias] = by_number[number]
+    if built := [version for version in versions if version.image]:
+        wanted[LATEST] = max(built, key=lambda version: version.number)
     return wanted
 
 
 def moving_tags(
     repository: Repository, aliases: Iterable[tuple[str, int]], versions: Sequence[Version]
 ) -> dict[str, Version]:
-    """The moving tags that name something else in the registry than they should.
-
-    A version without an image is no place for a tag: ``latest`` is the newest with one.
-    """
+    """The moving tags that name something else in the registry than they should."""
     wanted = wanted_tags(aliases, versions)
-    wanted |= wanted_tags((), [version for version in versions if version.image])
-    return {
-        tag: version
-        for tag, version in wanted.items()
-        if version.image and repository.head(tag) != version.image
-    }
+    return {tag: version for tag, version in wanted.items() if repository.head(tag) != version.image}
 
 
 def _action(
@@ -95,27 +112,37 @@ def _action(
     except UserError as error:
         return Action(environment=name, action="refuse", reason=error.message, hint=error.hint)
     existing = next((item for item in versions if item.plan == plan.digest), None)
+    repository = registry.repository(name) if registry else None
     if existing is None:
         number = max((item.number for item in versions), default=0) + 1
         reason = _why(content, name, versions, at)
-        return _checked(content, name, plan, versions, number, reason)
-    repository = registry.repository(name) if registry else None
+        return _checked(content, name, plan, versions, number, reason, repository)
     return _compared(content, name, plan, existing, versions, repository)
 
 
 def _checked(
-    content: Content, name: str, plan: ImagePlan, versions: Sequence[Version], number: int, reason: str
+    content: Content,
+    name: str,
+    plan: ImagePlan,
+    versions: Sequence[Version],
+    number: int,
+    reason: str,
+    repository: Repository | None,
 ) -> Action:
+    def refused(why: str, hint: str) -> Action:
+        return Action(environment=name, action="refuse", plan=plan.digest, reason=why, hint=hint)
+
     known = {item.number for item in versions} | {number}
     for alias, target in content.environment(name).aliases:
         if target not in known:
-            return Action(
-                environment=name,
-                action="refuse",
-                plan=plan.digest,
-                reason=f"alias `{alias}` names version {target}, which does not exist",
-                hint=f"the next version is {number}",
-            )
+            why = f"alias `{alias}` names version {target}, which does not exist"
+            return refused(why, f"the next version is {number}")
+    if repository is not None and (tagged := repository.head(str(number))) is not None:
+        return refused(
+            f"registry tag {number} is {tagged[:19]}, but Git has no version {number}",
+            f"look for the lost tag `{name}@{number}`, with `git fetch --tags` or in other clones: a number is "
+            "never given twice",
+        )
     return Action(environment=name, action="build", reason=reason, plan=plan.digest, version=number)
 
 
@@ -142,10 +169,10 @@ def _compared(
         wanted_tags(aliases, versions)
     except Refusal as error:
         return action("refuse", error.message, error.hint)
-    if repository is None:
-        return action("skip", f"is version {existing.number}")
     if not existing.image:
         return action("build", "registered without an image")
+    if repository is None:
+        return action("skip", f"is version {existing.number}")
     tagged = repository.head(str(existing.number))
     if tagged is not None and tagged != existing.image:
         return action(
