@@ -29,7 +29,7 @@ main()
 """
 
 
-def at_once(place: Workplace, folders: Sequence[Path], *arguments: str) -> list[dict[str, object]]:
+def at_once(place: Workplace, folders: Sequence[Path], *arguments: str) -> list[dict[str, Any]]:
     """The rows that each process printed; all must succeed."""
     running = [
         subprocess.Popen(
@@ -99,7 +99,7 @@ def test_same_content_in_one_repository(workplace: Workplace) -> None:
 
 @pytest.mark.slow
 def test_different_content_in_one_repository(workplace: Workplace, tmp_path: Path) -> None:
-    folders = []
+    folders: list[Path] = []
     for commit in variants(workplace):
         folders.append(tmp_path / f"tree{len(folders)}")
         git(workplace.root, "worktree", "add", "-q", "--detach", str(folders[-1]), commit)
