@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -304,3 +307,78 @@ def test_what_is_no_push_is_an_error(served: Workplace, line: str) -> None:
         )
         assert done.returncode == 2
         assert done.stderr.endswith("hint: `envcat hooks run` is called by Git; see githooks(5)\n")
+
+
+def test_a_sha256_repository(workplace: Workplace, tmp_path: Path) -> None:
+    origin, clone = tmp_path / "sha256.git", tmp_path / "sha256"
+    git(tmp_path, "init", "-q", "--bare", "--object-format=sha256", str(origin))
+    git(tmp_path, "init", "-q", "--object-format=sha256", str(clone))
+    for name in ("catalog", "bases"):
+        shutil.copytree(workplace.root / name, clone / name)
+    git(clone, "remote", "add", "origin", str(origin))
+    assert workplace.run("hooks", "install", at=origin).code == 0
+    git(origin, "config", "envcat.registry", workplace.images)
+    place = replace(workplace, root=clone, origin=origin)
+    add(place)
+    done = push(clone, "main")
+    assert (done.returncode, remote_lines(done)[-1]) == (0, "1 published, 0 retagged, 0 unchanged, 0 refused")
+    git(clone, "fetch", "-q", "--tags")
+    assert place.tags() == ["demo@1"]
+    assert push(clone, ":refs/tags/demo@1").returncode == 1
+
+
+def test_a_base_and_its_children_are_published_in_order(served: Workplace) -> None:
+    served.write("demo", definition("demo", "alpha<2"))
+    served.write("child", definition("child", "beta", base="{environment: demo}"))
+    served.lock()
+    served.commit("Add both")
+    said = remote_lines(push(served.root, "main"))
+    assert [line.split()[1] for line in said if line.startswith("published")] == ["demo", "child"]
+    served.edit("demo", "alpha<2", "alpha>=2")
+    served.lock()
+    served.commit("Take alpha 2")
+    said = remote_lines(push(served.root, "main"))
+    assert [line.split()[:4] for line in said if line.startswith("published")] == [
+        ["published", "demo", "version", "2"],
+        ["published", "child", "version", "2"],
+    ]
+
+
+def test_a_check_that_fails_is_told_and_nothing_is_published(served: Workplace) -> None:
+    served.write("demo", definition("demo", "alpha<2", more="checks: ['true']\n"))
+    served.lock("demo")
+    served.commit()
+    assert served.origin is not None
+    git(served.origin, "config", "envcat.checks", "engine")
+    done = push(served.root, "main")
+    assert done.returncode == 0
+    assert any(
+        line.startswith("error: the checks of `demo` cannot run as chosen: ") for line in remote_lines(done)
+    )
+    assert [ref for ref in origin_refs(served) if "@" in ref] == []
+    git(served.origin, "config", "envcat.checks", "skip")
+    assert served.spawn("hooks", "run", "post-receive", "-C", str(served.origin)).code == 0
+    assert [ref for ref in origin_refs(served) if "@" in ref] == ["refs/tags/demo@1"]
+    git(served.origin, "config", "envcat.checks", "perhaps")
+    done = served.spawn("hooks", "run", "post-receive", "-C", str(served.origin))
+    assert (done.code, done.err) == (
+        2,
+        "error: `envcat.checks` is `perhaps`\nhint: it may be `auto`, `engine`, `namespace`, `skip`\n",
+    )
+
+
+def test_a_head_that_names_another_branch_is_told(served: Workplace) -> None:
+    assert served.origin is not None
+    git(served.origin, "symbolic-ref", "HEAD", "refs/heads/master")
+    add(served)
+    done = push(served.root, "main")
+    assert (done.returncode, remote_lines(done)) == (
+        0,
+        [
+            "nothing is published: HEAD names `refs/heads/master`, which has no commit",
+            "if it should be another branch, run `git symbolic-ref HEAD refs/heads/BRANCH` there",
+        ],
+    )
+    git(served.origin, "symbolic-ref", "HEAD", "refs/heads/main")
+    assert served.spawn("hooks", "run", "post-receive", "-C", str(served.origin)).code == 0
+    assert "refs/tags/demo@1" in origin_refs(served)

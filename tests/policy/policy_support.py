@@ -98,7 +98,7 @@ def judge(
     files = {SETTINGS: policy.encode()}
     files |= {f"catalog/{name}/environment.yaml": text.encode() for name, text in definitions.items()}
     files |= {f"catalog/{name}/lock.json": data for name, data in (locks or {}).items()}
-    found = validate(Content(Files(files)), names, today=today, newest=newest or (lambda _: Before()))
+    found = validate(Content(Files(files)), names, today=today, newest=newest or (lambda *_: Before()))
     lines = []
     for item in found.problems:
         place = f"{item.file.removeprefix('catalog/')}:{item.line}:{item.column}+{item.length}"

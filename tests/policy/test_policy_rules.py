@@ -206,11 +206,11 @@ GROWTH = "policy: {growth: {percent: 20, reason: ask first}}"
     ],
 )
 def test_growth(before: Before, expected: str) -> None:
-    assert judge(GROWTH, ONE, LOCKED, newest=lambda _: before) == expected
+    assert judge(GROWTH, ONE, LOCKED, newest=lambda *_: before) == expected
 
 
 def test_growth_is_not_asked_for_without_the_rule() -> None:
-    def never(_: str) -> Before:
+    def never(*_: object) -> Before:
         raise AssertionError
 
     assert judge("policy: {pinned: {}}", {"demo": IMAGE}, newest=never) == ""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from envcatalog.catalog.checking import WHERE
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.hook_tags import check_tags
 from envcatalog.catalog.locking import check_locks
@@ -134,6 +135,11 @@ def publish_push(
         main = default_branch(repository)
         mine = [push for push in pushes if push.ref == main]
         if pushes and not any(push.new for push in mine):
+            if repository.head() is None:  # `git init --bare` may name another branch than people push
+                progress.step(f"nothing is published: HEAD names `{main}`, which has no commit")
+                progress.step(
+                    "if it should be another branch, run `git symbolic-ref HEAD refs/heads/BRANCH` there"
+                )
             return ()
         with _alone(repository.layout.git_dir, progress):
             head = repository.head()
@@ -148,6 +154,11 @@ def publish_push(
 
 
 def _publish(catalog: PushedCatalog, before: str | None) -> tuple[Published, ...]:
+    checks = configured(catalog.repository, CHECKS_KEY) or "auto"
+    if checks not in WHERE:
+        raise UserError(
+            f"`{CHECKS_KEY}` is `{checks}`", f"it may be {', '.join(f'`{word}`' for word in WHERE)}"
+        )
     names = _to_publish(catalog, before)
     if not names:
         return ()
@@ -155,7 +166,6 @@ def _publish(catalog: PushedCatalog, before: str | None) -> tuple[Published, ...
     ours = {path for name in catalog.content.names for path in (definition_path(name), lock_path(name))}
     head = catalog.repository.require_head()
     extract(catalog.repository, head, catalog.repository.root, without=frozenset(ours | {SETTINGS_PATH}))
-    checks = configured(catalog.repository, CHECKS_KEY) or "auto"
     return catalog.publish(names, registry=where, checks=checks)
 
 

@@ -10,14 +10,16 @@ from envcatalog.definition.policy import LockText, check_policy
 from envcatalog.definition.policy_subject import Before, Subject, download_sizes
 from envcatalog.definition.reader import Reading, SettingsReading
 from envcatalog.git.repository import CatalogRepository
-from envcatalog.git.versions import latest
+from envcatalog.git.versions import latest_of_each
+from envcatalog.lock.file import lock_digest
 from envcatalog.model.environment import Environment, EnvironmentBase
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.lock import Lock
 from envcatalog.model.policy import Policy
 from envcatalog.model.problem import Problem
+from envcatalog.model.version import Version
 
-Newest = Callable[[str], Before]
+Newest = Callable[[str, Lock | None], Before]
 
 
 def policy_problems(
@@ -34,7 +36,8 @@ def policy_problems(
 
     Args:
         readings: of all environments that are named or inherited from.
-        newest: what an environment's newest version would download; None where Git cannot be asked.
+        newest: what an environment's newest version would download, given the lock that it is compared with; None
+            where Git cannot be asked.
         whole: all environments of the catalog are named.
     """
     if settings.settings is None or settings.settings.policy == Policy():
@@ -47,7 +50,7 @@ def policy_problems(
         if not chain or chain[-1].archived:
             continue
         locks = tuple(_lock(content, item.name) if needs_locks else None for item in chain)
-        subjects[name] = Subject(chain=chain, locks=locks, before=_before(newest, name))
+        subjects[name] = Subject(chain=chain, locks=locks, before=_before(newest, name, locks[-1]))
         if locks[-1] is not None and policy.banned:
             data = content.source.read(lock_path(name)) or b""
             texts[name] = LockText(path=lock_path(name), text=data.decode(errors="replace"))
@@ -58,12 +61,21 @@ def policy_problems(
 def newest_version(repository: CatalogRepository, at: Callable[[str], Content]) -> Newest:
     """What the newest version of an environment would download, as its commit says."""
 
-    def newest(name: str) -> Before:
-        version = latest(repository, name)
+    found: dict[str, Version] = {}
+    asked = False
+
+    def newest(name: str, lock: Lock | None) -> Before:
+        nonlocal asked
+        if not asked:
+            found.update(latest_of_each(repository))
+            asked = True
+        version = found.get(name)
         if version is None:
             if repository.is_shallow:
                 return Before(unknown="this clone has no version tags; run `git fetch --tags --unshallow`")
             return Before()
+        if lock is not None and lock_digest(lock) == version.lock:
+            return Before()  # the bases' plans are in the lock, so nothing else can have grown
         try:
             content = at(version.commit)
             chain = content.chain(name)
@@ -75,10 +87,10 @@ def newest_version(repository: CatalogRepository, at: Callable[[str], Content]) 
     return newest
 
 
-def _before(newest: Newest | None, name: str) -> Callable[[], Before]:
+def _before(newest: Newest | None, name: str, lock: Lock | None) -> Callable[[], Before]:
     if newest is None:
         return lambda: Before(unknown="Git was not asked for the newest version")
-    return lambda: newest(name)
+    return lambda: newest(name, lock)
 
 
 def _chain(name: str, readings: Mapping[str, Reading]) -> tuple[Environment, ...]:
