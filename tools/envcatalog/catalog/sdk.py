@@ -28,6 +28,7 @@ from envcatalog.model.version import Version
 
 if TYPE_CHECKING:
     from envcatalog.catalog.compare import Comparison
+    from envcatalog.catalog.executing import Executor
     from envcatalog.catalog.resolve import Resolved
     from envcatalog.catalog.validating import Validation
     from envcatalog.model.change import Change
@@ -173,19 +174,25 @@ class Catalog:
         checks: str = "auto",
         message: str = "",
         archived: bool = False,
+        executor: Executor | None = None,
     ) -> tuple[Published, ...]:
-        """Publish what the current commit says; see `catalog.publish`."""
-        from envcatalog.catalog.publish import publish_names
-
+        """Publish what the current commit says; see `catalog.publish`, and `catalog.executing` for executors."""
         where = registry or self._registry_of_settings()
         if where is None:
             raise UserError(
                 "no registry is given",
                 "use `--registry`, `ENVCAT_REGISTRY`, or `registry:` in catalog/catalog.yaml",
             )
-        return publish_names(
-            self, self._names(names), registry=where, checks=checks, message=message, archived=archived
-        )
+        chosen = self._names(names)
+        if executor is not None:
+            from envcatalog.catalog.executing import publish_on
+
+            return publish_on(
+                self, chosen, executor, registry=where, checks=checks, message=message, archived=archived
+            )
+        from envcatalog.catalog.publish import publish_names
+
+        return publish_names(self, chosen, registry=where, checks=checks, message=message, archived=archived)
 
     def register(
         self, names: Iterable[str], *, message: str = "", lock: bool = True

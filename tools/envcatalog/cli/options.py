@@ -51,6 +51,22 @@ def names_argument(command: Command) -> Command:
     return click.argument("names", nargs=-1, metavar="[NAME]...")(command)
 
 
+def shard_option(command: Command) -> Command:
+    """``--shard i/n``."""
+    return click.option(
+        "--shard", metavar="I/N", help="Only part I of N: disjoint parts that are everything together."
+    )(command)
+
+
+def chosen_names(catalog: Catalog, names: tuple[str, ...], shard: str | None) -> tuple[str, ...] | None:
+    """What a command is about; None where the part of the catalog that is asked for is empty."""
+    if shard is None:
+        return names
+    from envcatalog.catalog.sharding import read_shard, shard_names
+
+    return shard_names(catalog.content, names, read_shard(shard)) or None
+
+
 def chosen_folder(ctx: click.Context, directory: str | None) -> Path:
     """`-C` after the command wins over `-C` before it; the current folder otherwise."""
     chosen = directory or (ctx.obj or {}).get("directory")

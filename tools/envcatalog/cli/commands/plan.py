@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from envcatalog import __version__
 from envcatalog.cli.options import (
     catalog_options,
+    chosen_names,
     chosen_registry,
     colour,
     emit,
@@ -14,31 +17,39 @@ from envcatalog.cli.options import (
     names_argument,
     open_catalog,
     registry_option,
+    shard_option,
 )
 from envcatalog.model.errors import EXIT_NO
+
+if TYPE_CHECKING:
+    from envcatalog.model.plan import Action
 
 
 @click.command("plan")
 @names_argument
 @click.option("--archived", is_flag=True, help="Plan what is archived, too.")
+@shard_option
 @catalog_options
 @registry_option
 @formats("github", "sarif", "github-matrix", "gitlab-pipeline", "markdown")
 @click.option(
-    "--since", metavar="COMMIT", help="With markdown: what changed since then in each environment, too."
+    "--since",
+    metavar="COMMIT",
+    help="Only what differs from this commit, or inherits from what does; with markdown, what changed, too.",
 )
 @click.option(
     "--groups",
-    type=click.IntRange(1, 256),
+    type=click.IntRange(2, 256),
     metavar="N",
     help="With github-matrix: two lines for $GITHUB_OUTPUT, `bases=` (to be published first) and `rest=`, "
-    "each a matrix of at most N jobs; the forge allows 256.",
+    "two matrices of at most N jobs together; the forge allows 256.",
 )
 @click.pass_context
 def command(
     ctx: click.Context,
     names: tuple[str, ...],
     archived: bool,
+    shard: str | None,
     directory: str | None,
     registry: str | None,
     form: str,
@@ -50,12 +61,15 @@ def command(
     Git alone is asked, so it is safe on a stranger's pull request; with --registry (or $ENVCAT_REGISTRY) the images
     and tags there are compared, too. Exit code 1 if an environment is refused.
     """
-    if since is not None and form != "markdown":
-        raise click.UsageError("--since needs --format markdown")
     if groups is not None and form != "github-matrix":
         raise click.UsageError("--groups needs --format github-matrix")
     catalog = open_catalog(ctx, directory)
-    actions = catalog.plan(names, registry=chosen_registry(ctx, registry), archived=archived)
+    chosen = chosen_names(catalog, names, shard)
+    actions: tuple[Action, ...] = ()
+    if chosen is not None:
+        actions = catalog.plan(
+            chosen, registry=chosen_registry(ctx, registry), archived=archived, since=since
+        )
     if form == "json":
         from envcatalog.report.json import plan_json
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from envcatalog.cli.options import (
     catalog_options,
+    chosen_names,
     chosen_registry,
     colour,
     emit,
@@ -13,8 +16,13 @@ from envcatalog.cli.options import (
     names_argument,
     open_catalog,
     registry_option,
+    shard_option,
 )
 from envcatalog.model.errors import EXIT_NO
+
+if TYPE_CHECKING:
+    from envcatalog.catalog.executing import Executor
+    from envcatalog.model.result import Published
 
 
 @click.command("publish")
@@ -28,6 +36,14 @@ from envcatalog.model.errors import EXIT_NO
 )
 @click.option("-m", "--message", default="", help="What the version's tag says.")
 @click.option("--archived", is_flag=True, help="Publish what is archived, too.")
+@shard_option
+@click.option(
+    "--executor",
+    default="inline",
+    show_default=True,
+    metavar="WHERE",
+    help="Where builds run: `inline`, `processes:N`, or `dask://HOST:PORT` (extra `dask`).",
+)
 @catalog_options
 @registry_option
 @formats()
@@ -38,6 +54,8 @@ def command(
     checks: str,
     message: str,
     archived: bool,
+    shard: str | None,
+    executor: str,
     directory: str | None,
     registry: str | None,
     form: str,
@@ -48,9 +66,18 @@ def command(
     tag N, moving tags. The same command run again finishes what was interrupted; what is published never changes.
     """
     catalog = open_catalog(ctx, directory)
-    rows = catalog.publish(
-        names, registry=chosen_registry(ctx, registry), checks=checks, message=message, archived=archived
-    )
+    chosen = chosen_names(catalog, names, shard)
+    where = chosen_registry(ctx, registry)
+    rows: tuple[Published, ...] = ()
+    if chosen is not None:
+        rows = catalog.publish(
+            chosen,
+            registry=where,
+            checks=checks,
+            message=message,
+            archived=archived,
+            executor=_executor(ctx, executor),
+        )
     if form == "json":
         from envcatalog.report.json import publish_json
 
@@ -60,3 +87,14 @@ def command(
 
         emit(published_text(rows, colour=colour()))
     return EXIT_NO if any(row.status == "refused" for row in rows) else 0
+
+
+def _executor(ctx: click.Context, text: str) -> Executor | None:
+    if text == "inline":
+        return None
+    from envcatalog.catalog.executing import open_executor
+
+    executor = open_executor(text)
+    if executor is not None:
+        ctx.call_on_close(executor.close)
+    return executor
