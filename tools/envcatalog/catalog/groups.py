@@ -18,7 +18,8 @@ Groups = tuple[tuple[str, ...], ...]
 def publish_groups(content: Content, actions: Sequence[Action], *, limit: int) -> tuple[Groups, Groups]:
     """What is to be built or retagged: those that another one of it inherits from, then the rest.
 
-    Each stage has at most `limit` groups of about the same size; within a group bases come first.
+    Both stages together have at most `limit` groups (two or more); those of a stage are about the same size, and
+    within a group bases come first.
 
     Args:
         actions: bases before children, as `plan` gives them.
@@ -32,7 +33,8 @@ def publish_groups(content: Content, actions: Sequence[Action], *, limit: int) -
             families.setdefault(chains[name][0], []).append(name)
     bases = [tuple(family) for family in families.values()]
     rest: list[tuple[str, ...]] = [(name,) for name in names if name not in needed]
-    return _dealt(bases, limit, chains), _dealt(rest, limit, chains)
+    first = _dealt(bases, max(1, limit // 4), chains)
+    return first, _dealt(rest, limit - len(first), chains)
 
 
 def _chain(content: Content, name: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from envcatalog.ci.files import CiFiles
 from envcatalog.ci.templates import fill, template
 
-JOBS = 100  # in each of two stages; an instance may allow no more than 200 in a pipeline
+JOBS = 200  # an instance may allow no more in a pipeline
 SHARED = ".gitlab/envcat-jobs.yml"
 
 

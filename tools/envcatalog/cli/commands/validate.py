@@ -12,7 +12,7 @@ from envcatalog.model.errors import EXIT_NO
 @click.command("validate")
 @names_argument
 @catalog_options
-@formats("github", "sarif")
+@formats("github", "gitlab", "sarif")
 @click.pass_context
 def command(ctx: click.Context, names: tuple[str, ...], directory: str | None, form: str) -> int:
     """Check definitions, settings and locks, and report every problem of every file at once.
@@ -29,6 +29,10 @@ def command(ctx: click.Context, names: tuple[str, ...], directory: str | None, f
         from envcatalog.report.github import problems_github
 
         emit(problems_github(result.problems))
+    elif form == "gitlab":
+        from envcatalog.report.gitlab import problems_gitlab
+
+        emit(problems_gitlab(result.problems))
     elif form == "sarif":
         from envcatalog.report.sarif import problems_sarif
 
