@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.places import SETTINGS_PATH, definition_path
@@ -21,23 +23,24 @@ def changed_environments(catalog: Catalog, revision: str) -> tuple[str, ...]:
     Raises:
         UserError: `revision` names no commit.
     """
-    paths = touched_since(catalog.repository, resolve(catalog.repository, revision))
+    commit = resolve(catalog.repository, revision)
+    with ThreadPoolExecutor(1) as pool:  # both ask the disk for every file, so they wait together
+        waiting = pool.submit(definitions_holding, catalog.repository, "environment", "\\")
+        paths = touched_since(catalog.repository, commit)
+        possible = waiting.result()
     if SETTINGS_PATH in paths:
         return catalog.content.names
     touched = {parts[1] for parts in (path.split("/") for path in paths) if len(parts) > 2}
     if not touched:
         return ()
-    touched |= _heirs(catalog, touched)
+    touched |= _heirs(catalog, touched, possible)
     return tuple(sorted(name for name in touched if _definition(catalog, name) is not None))
 
 
-def _heirs(catalog: Catalog, touched: set[str]) -> set[str]:
+def _heirs(catalog: Catalog, touched: set[str], names: Iterable[str]) -> set[str]:
     # A base is named by its letters, or with an escape. So most definitions need not be parsed, nor even read. Those
     # that Git does not track are touched already.
-    possible = {
-        name: _definition(catalog, name) or b""
-        for name in (*definitions_holding(catalog.repository, "environment", "\\"), *touched)
-    }
+    possible = {name: _definition(catalog, name) or b"" for name in (*names, *touched)}
     heirs: set[str] = set()
     new = touched
     while new:

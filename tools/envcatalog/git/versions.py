@@ -21,6 +21,7 @@ from envcatalog.model.names import is_name
 from envcatalog.model.version import Version
 
 TAGS = "refs/tags/"
+_FEW = 200  # patterns on a command line, each of which Git looks up quickly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,10 @@ def _references(
     """No object is read."""
     if name is not None and not is_name(name):
         return _References(images={})
-    patterns = (f"{TAGS}{name or '*'}@*", f"{IMAGES}{name or '*'}@*")
+    wanted = [name or "*"] if only is None or len(only) > _FEW else [one for one in only if is_name(one)]
+    if not wanted:
+        return _References(images={})
+    patterns = [f"{place}{one}@*" for one in wanted for place in (TAGS, IMAGES)]
     out = repository.processes.output("for-each-ref", "--format=%(objectname) %(refname)", *patterns)
     found, misnamed, images = [], [], {}
     for line in out.decode(errors="surrogateescape").split("\n")[:-1]:
