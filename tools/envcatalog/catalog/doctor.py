@@ -9,13 +9,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envcatalog.catalog.places import cache_folder
 from envcatalog.model.errors import UserError
 from envcatalog.model.result import Finding, FindingState
 from envcatalog.model.settings import Settings
 
+if TYPE_CHECKING:
+    from envcatalog.git.repository import CatalogRepository
+
 GIT_FLOOR = (2, 34)
+MANY_COMMITS = 5_000
 SUITE = "bookworm"
 
 
@@ -89,8 +94,25 @@ def _catalog(folder: Path) -> Iterator[Finding]:
                 detail=f"{repository.root}{shallow}",
                 hint="run `git fetch --unshallow --tags`" if shallow else "",
             )
+            yield _history(repository)
     except UserError as error:
         yield Finding(name="catalog", state="warning", detail=error.message, hint=error.hint)
+
+
+def _history(repository: CatalogRepository) -> Finding:
+    from envcatalog.git.history import count_commits, has_changed_paths
+
+    if has_changed_paths(repository):
+        return Finding(name="history", state="ok", detail="a commit-graph with changed paths")
+    count = count_commits(repository, most=MANY_COMMITS)
+    if count < MANY_COMMITS:
+        return Finding(name="history", state="ok", detail=f"{count} commits, few enough to walk")
+    return Finding(
+        name="history",
+        state="warning",
+        detail=f"{MANY_COMMITS} commits or more, and no commit-graph with changed paths: `log` and `blame` are slow",
+        hint="run `git commit-graph write --reachable --changed-paths`",
+    )
 
 
 def _uv() -> Iterator[Finding]:

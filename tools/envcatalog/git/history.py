@@ -95,6 +95,14 @@ def paths_since(repository: CatalogRepository, commit: str, since: datetime, pat
     return frozenset(item.strip("\n") for item in out.decode(errors="surrogateescape").split("\0"))
 
 
+def count_commits(repository: CatalogRepository, most: int) -> int:
+    """How many commits the current one has behind it, itself included; counting ends at `most`."""
+    if repository.head() is None:
+        return 0
+    out = repository.processes.output("rev-list", "--count", f"--max-count={most}", "HEAD")
+    return int(out)
+
+
 def has_changed_paths(repository: CatalogRepository) -> bool:
     """Whether a commit-graph with changed-path filters is there: `log` of one path is far faster with it.
 
