@@ -87,8 +87,9 @@ def sync_versions(
 
 def local_tags(repository: CatalogRepository, names: Collection[str] | None = None) -> dict[str, str]:
     """Full reference name to object id of the tags in the place of a version or of an image's record, here."""
-    found = tag_ids(repository)
-    found |= {IMAGES + reference: object_id for reference, object_id in image_ids(repository).items()}
+    only = next(iter(names)) if names is not None and len(names) == 1 else None
+    found = tag_ids(repository, only)
+    found |= {IMAGES + reference: object_id for reference, object_id in image_ids(repository, only).items()}
     return {ref: object_id for ref, object_id in found.items() if names is None or _name_of(ref) in names}
 
 
