@@ -111,15 +111,12 @@ def test_every_field_and_every_text(change: Workplace, tmp_path: Path) -> None:
         assert "left out" not in body
 
 
-@pytest.mark.parametrize("template", ["description: {}", "variables: {{A: {}}}", "apt: [{}]"])
-def test_the_steps_of_the_workflow(change: Workplace, tmp_path: Path, template: str) -> None:
-    folder = tmp_path / "forge"
-    folder.mkdir()
-    (folder / "change").symlink_to(change.root)
-    for number, text in enumerate((*TEXTS[:6], TEXTS[14])):
-        change.write("demo", hostile(template, text))
+def test_the_steps_of_the_workflow(change: Workplace, tmp_path: Path) -> None:
+    templates = ("description: {}", "variables: {{A: {}}}", "apt: [{}]", "{}: a")
+    for number, text in enumerate((*TEXTS[:6], TEXTS[14], TEXTS[14])):
+        change.write("demo", hostile(templates[number % len(templates)], text))
         change.commit()
-        place = folder / str(number)
+        place = tmp_path / str(number)
         place.mkdir()
         (place / "change").symlink_to(change.root)
         secrets = {"CANARY": CANARY, "ENVCATALOG_CACHE": str(change.cache)}
@@ -130,6 +127,7 @@ def test_the_steps_of_the_workflow(change: Workplace, tmp_path: Path, template: 
         assert commands(planned.log) == []
         assert planned.summary == (place / "report/report.md").read_text()
         inert(planned.summary)
+        assert "#### `demo`" in planned.summary
         assert CANARY not in validated.log + planned.log + planned.summary
 
 
