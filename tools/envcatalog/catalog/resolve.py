@@ -19,7 +19,7 @@ from envcatalog.model.ranges import show_ranges, to_ranges
 from envcatalog.model.version import Version
 
 if TYPE_CHECKING:
-    from envcatalog.catalog.sdk import Catalog
+    from envcatalog.catalog.opened import OpenCatalog
 
 # Git's shortest abbreviation of an id; a shorter number is a version and nothing else.
 _SHORT_ID = 7
@@ -45,7 +45,7 @@ class Resolved:
         return self.content.environment(self.name)
 
 
-def resolve_reference(catalog: Catalog, text: str) -> Resolved:
+def resolve_reference(catalog: OpenCatalog, text: str) -> Resolved:
     """What a reference points at. The order of meanings is `catalog.reference`'s.
 
     Raises:
@@ -61,7 +61,7 @@ def resolve_reference(catalog: Catalog, text: str) -> Resolved:
 class _Search:
     """One reference that is not the work tree's."""
 
-    def __init__(self, catalog: Catalog, reference: Reference) -> None:
+    def __init__(self, catalog: OpenCatalog, reference: Reference) -> None:
         self._catalog = catalog
         self._reference = reference
         self._name = reference.name

@@ -8,95 +8,28 @@ with Catalog.open(Path(".")) as catalog:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import closing, nullcontext
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from envcatalog.catalog.content import Content
-from envcatalog.catalog.known import VersionsByName
-from envcatalog.catalog.places import cache_folder
-from envcatalog.catalog.workshop import Workshop
-from envcatalog.git.repository import CatalogRepository
-from envcatalog.git.source import Revision, WorkTree
-from envcatalog.git.versions import versions
+from envcatalog.catalog.opened import OpenCatalog
 from envcatalog.model.errors import UserError
 from envcatalog.model.result import Edited, Listed, Locked, Published, Registered, Verified
-from envcatalog.model.seams import Progress, Registry, Silent
-from envcatalog.model.version import Version
 
 if TYPE_CHECKING:
     from envcatalog.catalog.compare import Comparison
     from envcatalog.catalog.executing import Executor
-    from envcatalog.catalog.resolve import Resolved
     from envcatalog.catalog.validating import Validation
     from envcatalog.model.change import Change
     from envcatalog.model.image import BuiltImage
     from envcatalog.model.plan import Action
 
 
-class Catalog:
-    """One catalog on this machine. A context manager; `close` gives back processes and files.
+class Catalog(OpenCatalog):
+    """One catalog on this machine.
 
     Every method raises UserError (a usage or tool error), Refusal (the answer is no) or ProblemsFound.
     """
-
-    def __init__(self, repository: CatalogRepository, *, cache: Path, progress: Progress) -> None:
-        self.repository = repository
-        self.cache = cache
-        self.progress = progress
-        self._at: dict[str, Content] = {}
-
-    @classmethod
-    def open(cls, folder: Path, *, cache: Path | None = None, progress: Progress | None = None) -> Self:
-        """The catalog that a folder belongs to.
-
-        Raises:
-            UserError: the folder is in no Git repository, or the repository holds no `catalog/`.
-        """
-        repository = CatalogRepository.open(folder)
-        if not (repository.root / "catalog").is_dir():
-            repository.close()
-            raise UserError(f"there is no `catalog/` in `{repository.root}`", "run `envcat init` to make one")
-        return cls(repository, cache=cache or cache_folder(), progress=progress or Silent())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give back what is open."""
-        self.repository.close()
-        if "workshop" in self.__dict__:
-            self.workshop.close()
-
-    @cached_property
-    def content(self) -> Content:
-        """The work tree's content, uncommitted edits included."""
-        return Content(WorkTree(self.repository.root))
-
-    def at(self, commit: str) -> Content:
-        """The content at a commit, by its full id."""
-        if commit not in self._at:
-            self._at[commit] = Content(Revision(self.repository, commit))
-        return self._at[commit]
-
-    def forget(self, commit: str) -> None:
-        """Give back the memory of a commit's content; it is read again when it is needed again."""
-        self._at.pop(commit, None)
-
-    @cached_property
-    def workshop(self) -> Workshop:
-        """What building needs on this machine."""
-        return Workshop(
-            root=self.repository.root,
-            cache=self.cache,
-            settings=self.content.settings,
-            progress=self.progress,
-        )
 
     def validate(self, names: Iterable[str] = ()) -> Validation:
         """All problems of the named definitions, or of all; nothing is fetched or run."""
@@ -253,28 +186,6 @@ class Catalog:
 
         return restore(self, name)
 
-    def versions(self, name: str, *, gone: bool = False) -> tuple[Version, ...]:
-        """Versions of one environment, newest first; `gone`: it may be missing from the work tree."""
-        found = versions(self.repository, name)
-        if not found and not gone:
-            self.content.reading(name)  # an unknown name is an error, an unpublished one is not
-        return tuple(sorted(found, key=lambda version: version.number, reverse=True))
-
-    def find(self, text: str) -> Resolved:
-        """What a reference points at: content, commit and version; see `catalog.reference` for what it may be."""
-        from envcatalog.catalog.lifecycle import warn_of_use
-        from envcatalog.catalog.resolve import resolve_reference
-
-        found = resolve_reference(self, text)
-        number = found.version.number if found.version else None
-        warn_of_use(self.content, found.name, number, self.progress)
-        return found
-
-    def resolve(self, text: str) -> tuple[str, Content]:
-        """The name of a reference and the content it points at; the work tree for a bare name."""
-        found = self.find(text)
-        return found.name, found.content
-
     def diff(self, before: str, after: str | None = None) -> tuple[Change, ...]:
         """What differs; with one reference, what the work tree changed since the newest version (or HEAD)."""
         return self.compare(before, after).changes
@@ -284,18 +195,6 @@ class Catalog:
         from envcatalog.catalog.compare import compare
 
         return compare(self, before, after)
-
-    def open_registry(self, where: str) -> Registry:
-        """A registry or OCI layout; a relative folder is below the current one."""
-        from envcatalog.registry.open import open_registry
-
-        return open_registry(where, cache=self.cache)
-
-    def _registry_of_settings(self) -> str | None:
-        where = self.content.settings.registry
-        if where and where.startswith("oci:"):
-            return f"oci:{self.repository.root / where.removeprefix('oci:')}"
-        return where
 
     def _changed(self, names: Iterable[str], since: str) -> tuple[str, ...]:
         from envcatalog.catalog.since import changed_environments
@@ -310,7 +209,3 @@ class Catalog:
         for name in chosen:
             self.content.reading(name)
         return chosen or self.content.names
-
-    def versions_of(self, names: Sequence[str]) -> VersionsByName:
-        """Versions by name, ascending, for many names at once."""
-        return VersionsByName(self.repository, names, self.progress)
