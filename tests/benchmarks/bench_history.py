@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from generate_history import generate, name_of
@@ -25,14 +24,11 @@ from measure import Row, machine, table
 
 ENVCAT = Path(sys.executable).parent / "envcat"
 MEMORY = 200.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One process: seconds from outside, and the most memory it took, in MB."""
-
-    seconds: float
-    memory: float
+# Of our process alone: Git maps its packs into memory, as it does without us.
+_OWN_MEMORY = (
+    "import resource, sys; from envcatalog.cli.errors import guarded; from envcatalog.cli.main import cli; "
+    "guarded(cli); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+)
 
 
 class Bench:
@@ -42,33 +38,36 @@ class Bench:
         self.folder = folder
         self._repeat = repeat
         self._env = {**os.environ, "ENVCATALOG_CACHE": str(cache), "GIT_CONFIG_NOSYSTEM": "1"}
-        self.most_memory = 0.0
 
     def ours(self, *arguments: str) -> tuple[float, ...]:
         """Seconds of each run of a command of ours; exit code 1 is an answer, too."""
-        runs = [self._run([str(ENVCAT), *arguments], (0, 1)) for _ in range(self._repeat)]
-        self.most_memory = max(self.most_memory, *(run.memory for run in runs))
-        return tuple(run.seconds for run in runs)
+        return tuple(self._run([str(ENVCAT), *arguments], (0, 1)) for _ in range(self._repeat))
 
     def git(self, *arguments: str) -> tuple[float, ...]:
         """Seconds of each run of Git."""
-        return tuple(self._run(["git", *arguments], (0,)).seconds for _ in range(self._repeat))
+        return tuple(self.once(*arguments) for _ in range(self._repeat))
 
     def once(self, *arguments: str) -> float:
         """Seconds of one run of Git."""
-        return self._run(["git", *arguments], (0,)).seconds
+        return self._run(["git", *arguments], (0,))
 
-    def _run(self, command: Sequence[str], codes: Sequence[int]) -> Run:
+    def memory(self, *arguments: str) -> float:
+        """The most memory that a command's own process takes, in MB."""
+        command = [sys.executable, "-c", _OWN_MEMORY, *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self._env, capture_output=True, text=True, check=True
+        )
+        return int(done.stderr.splitlines()[-1]) / 1024
+
+    def _run(self, command: Sequence[str], codes: Sequence[int]) -> float:
         start = time.perf_counter()
-        process = subprocess.Popen(
+        done = subprocess.run(
             command, cwd=self.folder, env=self._env, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL
         )
-        _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode not in codes:
-            raise RuntimeError(f"`{' '.join(command)}` exited with {process.returncode}")
-        return Run(seconds=seconds, memory=usage.ru_maxrss / 1024)
+        if done.returncode not in codes:
+            raise RuntimeError(f"`{' '.join(command)}` exited with {done.returncode}")
+        return seconds
 
 
 def rows(bench: Bench, environments: int) -> list[Row]:
@@ -90,14 +89,20 @@ def rows(bench: Bench, environments: int) -> list[Row]:
     found += [_log(bench, name, "no graph", ratio=True) for name in names[:2]]
     seconds = bench.once("commit-graph", "write", "--reachable", "--changed-paths", "--no-progress")
     found.append(Row(what="(git commit-graph write --changed-paths)", ours=(seconds,)))
-    with_graph = [_log(bench, name, "graph", ratio=True) for name in names]
+    with_graph = [_log(bench, name, "graph", ratio=False) for name in names]
     found += with_graph
     ours = tuple(statistics.median(row.ours) for row in with_graph)
     found.append(
         Row(what=f"log, graph, {len(names)} environments", ours=ours, aim=0.5, note="median of medians")
     )
     found.append(Row(what="blame", ours=bench.ours("blame", names[1])))
-    found.append(Row(what="most memory of any of these", ours=(bench.most_memory,), unit="MB", aim=MEMORY))
+    for arguments in (
+        ("list",), ("plan", "--since", "HEAD~50"), ("search", "urllib3<1.5"), ("log", names[0]),
+        ("show", f"{names[0]}@2"),
+    ):  # fmt: skip
+        found.append(
+            Row(what=f"memory of {arguments[0]}", ours=(bench.memory(*arguments),), unit="MB", aim=MEMORY)
+        )
     return found
 
 
