@@ -17,7 +17,7 @@ import yaml
 from forge_runner import ROOT, load, run_step, script, steps
 
 from envcatalog.ci.github import ACTION, WORKFLOWS, github_files, own_files
-from envcatalog.ci.gitlab import SHARED, gitlab_files
+from envcatalog.ci.gitlab import SHARED, child_pipeline, gitlab_files
 from envcatalog.ci.pins import PINS
 from envcatalog.ci.templates import fill
 from support.catalogs import Workplace, definition
@@ -290,6 +290,33 @@ def test_the_gitlab_pipeline_is_whole() -> None:
         ):
             checked = subprocess.run(["bash", "-n", "-c", line], capture_output=True, text=True)
             assert (checked.returncode, checked.stderr) == (0, ""), line
+
+
+def schema_problems(schema: str, *files: Path) -> str:
+    """What the forge's own schema says of files; it comes with the program."""
+    program = Path(sys.executable).with_name("check-jsonschema")
+    if not program.is_file():
+        missing("check-jsonschema, which is not installed")
+    transform = ["--data-transform", "gitlab-ci"] if "gitlab" in schema else []
+    command = [str(program), "--builtin-schema", schema, *transform, *map(str, files)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    return done.stdout if done.returncode else ""
+
+
+def test_the_files_fit_the_schemas_of_their_forges(tmp_path: Path) -> None:
+    pipelines = {
+        "child.yml": child_pipeline([["base"]], [["a", "b"], ["c"]]),
+        "empty.yml": child_pipeline([], []),
+    }
+    for name, text in (gitlab_files("1.2.3").kept | pipelines).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    names = (".gitlab-ci.yml", SHARED, *pipelines)
+    assert schema_problems("vendor.gitlab-ci", *(tmp_path / name for name in names)) == ""
+    assert schema_problems("vendor.github-workflows", *laid_out(tmp_path, GIVEN)) == ""
+    assert schema_problems("vendor.github-actions", tmp_path / f"{ACTION}/action.yml") == ""
+    (tmp_path / "child.yml").write_text(pipelines["child.yml"].replace('"script"', '"skript"'))
+    assert "skript" in schema_problems("vendor.gitlab-ci", tmp_path / "child.yml")
 
 
 def test_the_gitlab_login_is_a_docker_configuration(tmp_path: Path) -> None:
