@@ -186,7 +186,8 @@ class ArtefactStore:
         known = {wheel.sha256: recall(self._cache, wheel.sha256) for wheel in wheels}
         unknown = [wheel for wheel in wheels if known[wheel.sha256] is None]
         if unknown:
-            self._progress.step(f"asking the package index where {len(unknown)} wheels are")
+            wheels_are = "1 wheel is" if len(unknown) == 1 else f"{len(unknown)} wheels are"
+            self._progress.step(f"asking the package index where {wheels_are}")
             known.update(look_up(unknown, self._settings, self._cache))
         for wheel in unknown:
             if known[wheel.sha256] is None:
@@ -213,7 +214,9 @@ class Gone(Refusal):
 
     def __init__(self, artefact: Artefact, environment: str = "") -> None:
         where = "package index" if isinstance(artefact, Wheel) else "Debian mirrors"
-        extra = "" if isinstance(artefact, Wheel) else ", or name a snapshot archive in `catalog/catalog.yaml`"
+        extra = (
+            "" if isinstance(artefact, Wheel) else ", or name a snapshot archive in `catalog/catalog.yaml`"
+        )
         command = f"envcat lock --upgrade-package {artefact.name} {environment}".rstrip()
         super().__init__(
             f"`{artefact.file}` of `{artefact.name}` is no longer in the {where}", f"run `{command}`{extra}"
