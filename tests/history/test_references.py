@@ -160,3 +160,12 @@ def test_the_sdk_answers_alike(three: Light) -> None:
         assert found.version is not None
         assert (found.name, found.version.number, found.commit) == ("demo", 1, found.version.commit)
         assert json.dumps(found.environment.name) == '"demo"'
+
+
+@pytest.mark.parametrize("command", ["plan", "validate", "build", "lock"])
+def test_commands_on_the_files_on_disk_say_where_else_to_work(three: Light, command: str) -> None:
+    assert three.said(command, "demo@1") == (
+        "error: `demo@1` is not what is on disk, and this command works on the files there\n"
+        "hint: run `envcat checkout demo@1 DIR`, and work there\n"
+    )
+    assert three.run("validate", "demo@{worktree}").out == three.run("validate", "demo").out

@@ -10,6 +10,7 @@ out: ``name@refs/heads/prod`` is the branch where ``prod`` is an alias, too.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -80,3 +81,21 @@ def parse_reference(text: str) -> Reference:
     if separator and not at:
         raise UserError(f"`{text[:80]}` has nothing after the `@`", f"write `{name}` or `{name}@latest`")
     return Reference(name=name, at=at)
+
+
+def worktree_names(texts: Iterable[str]) -> tuple[str, ...]:
+    """Names for a command that works on the files on disk, each once; ``name@{worktree}`` is such a name, too.
+
+    Raises:
+        UserError: a reference to another moment.
+    """
+    names = []
+    for text in texts:
+        name, separator, at = text.partition("@")
+        if separator and is_name(name) and at and at != WORKTREE:
+            raise UserError(
+                f"`{text[:80]}` is not what is on disk, and this command works on the files there",
+                f"run `envcat checkout {text[:80]} DIR`, and work there",
+            )
+        names.append(name if separator and at == WORKTREE else text)
+    return tuple(dict.fromkeys(names))

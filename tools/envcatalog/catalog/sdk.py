@@ -13,6 +13,7 @@ from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.opened import OpenCatalog
+from envcatalog.catalog.reference import worktree_names
 from envcatalog.model.errors import UserError
 from envcatalog.model.result import Edited, Listed, Locked, Published, Registered, Verified
 
@@ -36,7 +37,7 @@ class Catalog(OpenCatalog):
         from envcatalog.catalog.policing import newest_version
         from envcatalog.catalog.validating import validate
 
-        return validate(self.content, names, newest=newest_version(self.repository, self.at))
+        return validate(self.content, worktree_names(names), newest=newest_version(self.repository, self.at))
 
     def lock(
         self, names: Iterable[str] = (), *, upgrade: bool = False, upgrade_packages: Iterable[str] = ()
@@ -205,7 +206,7 @@ class Catalog(OpenCatalog):
         return tuple(name for name in changed if wanted is None or name in wanted)
 
     def _names(self, names: Iterable[str]) -> tuple[str, ...]:
-        chosen = tuple(dict.fromkeys(names))
+        chosen = worktree_names(names)
         for name in chosen:
             self.content.reading(name)
         return chosen or self.content.names
