@@ -21,8 +21,8 @@ from pack_writer import Copy, PackWriter, delta_of
 from envcatalog.definition.canonical import definition_digest
 from envcatalog.image.plan import plan_image
 from envcatalog.lock.file import load_lock, lock_digest
-from envcatalog.model.environment import EnvironmentBase, ImageBase, Python
 from envcatalog.model.environment import Environment as Asked
+from envcatalog.model.environment import EnvironmentBase, ImageBase, Python
 
 START = 1_600_000_000
 STEP = 600  # seconds from one commit to the next

@@ -81,7 +81,7 @@ def checkout(catalog: Catalog, text: str, folder: Path) -> CheckedOut:
         part.chmod(0o777 & ~_umask())
         if folder.is_dir():
             folder.rmdir()
-        os.rename(part, folder)
+        part.rename(folder)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise

@@ -25,7 +25,10 @@ _KEY = re.compile(
 )
 _PAIR = re.compile(r"([a-z0-9][a-z0-9._-]*): ([1-9][0-9]{0,8})\Z")
 _KNOWN = frozenset(
-    ("name", "description", "owners", "tags", "aliases", "base", "apt", "python", "variables", "container", "inference", "platforms", "checks")
+    (
+        *("name", "description", "owners", "tags", "aliases"),
+        *("base", "apt", "python", "variables", "container", "inference", "platforms", "checks"),
+    )
 )
 
 

@@ -19,8 +19,8 @@ def command(ctx: click.Context, reference: str, folder: str, directory: str | No
     """Write an environment as it was at REF into DIR: a catalog of its own, to train with, deploy from or edit.
 
     DIR gets the definition, lock and other files of the environment and of all that it inherits from, and the catalog's
-    settings, in a new Git repository without a commit. `build` there gives the same image digest. DIR must not exist, or
-    be empty; a relative one is below the current folder.
+    settings, in a new Git repository without a commit. `build` there gives the same image digest. DIR must not exist,
+    or be empty; a relative one is below the current folder.
     """
     from envcatalog.catalog.checkout import checkout
 
