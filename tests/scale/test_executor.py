@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from envcatalog.git.clone import clone_url
@@ -137,6 +139,56 @@ def test_interrupted_it_ends_and_run_again_it_finishes(with_origin: Workplace, t
         done = place.spawn(*command(place, cluster.executor))
     assert done.code == 0, done.err
     assert tagged(place.origin) == dict.fromkeys(names, 1)
+
+
+def worker_processes(publish: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Those of `processes:N`; not the tracker of resources, which Python starts beside them."""
+    children = psutil.Process(publish.pid).children()
+    return [child for child in children if any("spawn_main" in word for word in child.cmdline())]
+
+
+def test_a_killed_process_loses_nothing(with_origin: Workplace) -> None:
+    place = with_origin
+    names = family(place, 12)
+    assert place.origin is not None
+    with started(place, *command(place, "processes:2")) as publish:
+        tags_reach(publish, place.origin, 3)
+        worker_processes(publish)[0].kill()
+        out, err = publish.communicate(timeout=120)
+    assert publish.returncode == 0, err
+    assert sorted(rows(out)) == names
+    assert tagged(place.origin) == dict.fromkeys(names, 1)
+
+
+def test_interrupted_processes_end(with_origin: Workplace) -> None:
+    place = with_origin
+    family(place, 12)
+    assert place.origin is not None
+    with started(place, *command(place, "processes:2")) as publish:
+        tags_reach(publish, place.origin, 2)
+        workers = worker_processes(publish)
+        assert len(workers) == 2
+        publish.send_signal(signal.SIGINT)
+        _, err = publish.communicate(timeout=60)
+        assert (publish.returncode, err.splitlines()[-1]) == (130, "error: interrupted")
+        assert psutil.wait_procs(workers, timeout=10)[1] == []
+
+
+def test_a_commit_that_is_not_pushed_is_no_version(with_origin: Workplace) -> None:
+    place = with_origin
+    family(place, 1)
+    place.edit("alone", "- alpha", "- alpha==1.0")
+    place.lock("alone")
+    head = place.commit("Not pushed")
+    done = place.spawn(*command(place, "processes:1"))
+    assert (done.code, done.err.splitlines()[-2:]) == (
+        2,
+        [
+            f"error: the commit {head[:12]} is not in the catalog's origin",
+            "hint: push it, then publish again",
+        ],
+    )
+    assert place.tags() == []
 
 
 def test_no_scheduler_no_dask_no_such_executor(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,8 @@ def publish_on(
             catalog, rest, registry=registry, checks=checks, message=message, archived=archived
         )
     }
+    if not build:
+        return tuple(rows[action.environment] for action in actions)
     job = Job(
         origin=clone_url(catalog.repository, remote),
         commit=commit,
@@ -115,7 +117,7 @@ def publish_on(
     )
     for stage in stages(content, build, executor.workers):
         _run(catalog, content, executor, job, stage, rows)
-    if remote is not None and build:
+    if remote is not None:
         remote_in_step(catalog, build)  # the versions that the workers made, here too
     return tuple(rows[action.environment] for action in actions)
 

@@ -115,15 +115,23 @@ def _catalog(job: Job) -> PushedCatalog:
         shutil.rmtree(_here.folder, ignore_errors=True)
         _here.job = _here.catalog = None
     folder = Path(tempfile.mkdtemp(prefix="envcat-publish-", dir=job.scratch or _worker_folder()))
+    try:
+        catalog = _cloned(job, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    _here.job, _here.catalog, _here.folder = job, catalog, folder
+    return catalog
+
+
+def _cloned(job: Job, folder: Path) -> PushedCatalog:
     root = folder / "files"
     root.mkdir()
     repository = clone_at(job.origin, job.commit, folder / "catalog.git", root=root, author=job.author)
-    catalog = PushedCatalog(
-        repository, cache=Path(job.cache) if job.cache else cache_folder(), progress=Silent()
-    )
+    cache = Path(job.cache) if job.cache else cache_folder()
+    catalog = PushedCatalog(repository, cache=cache, progress=Silent())
     ours = {path for name in catalog.content.names for path in (definition_path(name), lock_path(name))}
     extract(repository, job.commit, root, without=frozenset(ours | {SETTINGS_PATH}))
-    _here.job, _here.catalog, _here.folder = job, catalog, folder
     return catalog
 
 
