@@ -49,7 +49,8 @@ def updates_json(updates: Updates) -> str:
                     "status": item.status,
                     "commit": item.commit or None,
                     "pushed": item.pushed,
-                    "pull_request": item.pull_request or None,
+                    "pull_request": item.pull_request if _is_address(item.pull_request) else None,
+                    "note": "" if _is_address(item.pull_request) else item.pull_request,
                 }
                 for item in updates.updates
             ],
@@ -71,6 +72,11 @@ def update_markdown(update: Update) -> str:
         else:
             text += section
     return text + (f"\n{left} more environments are not shown.\n" if left else "")
+
+
+def _is_address(text: str) -> bool:
+    """An address, not a sentence that says what to do."""
+    return text.startswith("https://") and " " not in text
 
 
 def _section(relocked: Relocked) -> str:

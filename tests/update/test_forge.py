@@ -1,0 +1,85 @@
+"""Pull requests through the forge's own command line: what it is given, and what is said where there is none."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from envcatalog.model.change import Change
+from envcatalog.model.update import Relocked, Update
+from envcatalog.report.update import update_markdown
+from envcatalog.run.forge import open_pull_request
+
+HOSTILE = "</code>@everyone `|` ![x](https://example.com/) \x1b[31m::error::"
+
+
+def opened(
+    tmp_path: Path, *, remote_url: str = "https://gitlab.example.com/a.git", body: str = "Body"
+) -> str:
+    return open_pull_request(
+        tmp_path,
+        remote_url=remote_url,
+        branch="envcat/all",
+        target="main",
+        title="Update alpha $(id)",
+        body=body,
+    )
+
+
+@pytest.fixture
+def forge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for commands, alone on PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def command(folder: Path, name: str, text: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def test_glab_for_gitlab_gets_list_arguments(tmp_path: Path, forge: Path) -> None:
+    command(forge, "gh", "exit 9")
+    command(
+        forge,
+        "glab",
+        f'for word in "$@"; do echo "$word"; done > {tmp_path}/said; echo https://e.example.com/7',
+    )
+    assert opened(tmp_path, body=HOSTILE) == "https://e.example.com/7"
+    assert (tmp_path / "said").read_text().split("\n")[:5] == [
+        "mr",
+        "create",
+        "--source-branch=envcat/all",
+        "--title=Update alpha $(id)",
+        f"--description={HOSTILE}",
+    ]
+
+
+def test_one_that_is_open_already_is_no_failure(tmp_path: Path, forge: Path) -> None:
+    command(forge, "gh", "echo 'a pull request already exists: https://e.example.com/3' >&2; exit 1")
+    assert opened(tmp_path) == "https://e.example.com/3"
+
+
+def test_a_refusal_and_no_command_say_what_to_do(tmp_path: Path, forge: Path) -> None:
+    assert opened(tmp_path) == "open it in the forge for the branch `envcat/all`, or install `gh` or `glab`"
+    command(forge, "gh", "echo 'not logged in' >&2; exit 4")
+    assert (
+        opened(tmp_path) == "`gh` refused (not logged in): open it in the forge for the branch `envcat/all`"
+    )
+
+
+def test_the_body_is_inert_and_short_enough() -> None:
+    change = Change(path=HOSTILE, kind="upgraded", before=HOSTILE, after=HOSTILE)
+    relocked = tuple(Relocked(environment=f"e{number}", changes=(change,)) for number in range(2000))
+    body = update_markdown(Update(branch="b", relocked=relocked, message="m", advisories=(HOSTILE,) * 100))
+    assert len(body) <= 65_000
+    assert "\x1b" not in body
+    for line in body.splitlines():
+        outside = "".join(line.split("`")[::2])
+        assert not set(outside) & set("@<![]:") or outside.startswith("Advisories:"), line
+    assert os.linesep.join(body.splitlines()[-1:]).endswith("more environments are not shown.")
