@@ -220,6 +220,17 @@ def test_a_manifest_refused_twice_is_an_error(fake, registry, tmp_path):
     assert error.value.message == f"`{fake.address}` does not take manifest `{digest}`: BLOB_UNKNOWN"
 
 
+def test_a_manifest_that_met_another_push_is_sent_again_and_no_blob_is(fake, registry, tmp_path):
+    """docker-registry reads a link that another push is writing as a malformed digest."""
+    image = simple_image(tmp_path / "cache")
+    body = json.dumps({"errors": [{"code": "DIGEST_INVALID"}, {"code": "MANIFEST_BLOB_UNKNOWN"}]}).encode()
+    fake.fault("PUT", "/manifests/", Answer(400, body=body), times=2)
+    report = push(registry, image)
+    assert fake.manifests["team/sklearn"][image.digest] == (MEDIA_INDEX, image.index)
+    assert sum("/manifests/" in path for path in fake.paths("PUT")) == 5
+    assert sum("/blobs/" in path for path in fake.paths("PUT")) == report.uploaded
+
+
 def test_a_platform_manifest_that_was_lost_is_sent_again(fake, registry, tmp_path):
     image = simple_image(tmp_path / "cache")
     body = json.dumps({"errors": [{"code": "MANIFEST_UNKNOWN"}]}).encode()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _CODE = re.compile(r"[A-Z_]{1,64}\Z")
 _UNKNOWN = frozenset({"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
+# A registry that reads a blob's link while another push writes it takes what it finds for a malformed digest.
+_BESIDE_UNKNOWN = frozenset({"DIGEST_INVALID"})
 _TEXT_LIMIT = 200
 
 
@@ -26,11 +28,13 @@ class BlobUnknown(UserError):
 
     Attributes:
         digests: those that the registry named; may be empty.
+        passing: the registry met another push that was writing the same part; to ask again is enough.
     """
 
-    def __init__(self, message: str, hint: str, digests: frozenset[str]) -> None:
+    def __init__(self, message: str, hint: str, digests: frozenset[str], *, passing: bool) -> None:
         super().__init__(message, hint)
         self.digests = digests
+        self.passing = passing
 
 
 def refusal(client: Client, response: Response, what: str) -> UserError:
@@ -43,9 +47,11 @@ def refusal(client: Client, response: Response, what: str) -> UserError:
     codes = [error["code"] for error in errors]
     told = "; ".join(dict.fromkeys(_text(error) for error in errors)) or f"status {response.status}"
     message = client.redact(f"`{client.host}` {what}: {told}")
-    if response.status in (400, 404) and codes and _UNKNOWN.issuperset(codes):
+    named = _UNKNOWN.intersection(codes)
+    if response.status in (400, 404) and named and set(codes) <= _UNKNOWN | _BESIDE_UNKNOWN:
         digests = frozenset(DIGEST_IN.findall(response.data.decode(errors="replace")))
-        return BlobUnknown(message, "run the command again", digests)
+        passing = not _BESIDE_UNKNOWN.isdisjoint(codes)
+        return BlobUnknown(message, "run the command again", digests, passing=passing)
     return UserError(message, _hint(response.status, codes, client.host))
 
 

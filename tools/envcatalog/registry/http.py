@@ -16,7 +16,7 @@ from envcatalog.model.digest import sha256_digest
 from envcatalog.model.errors import UserError
 from envcatalog.model.seams import Manifest
 from envcatalog.registry.client import Client
-from envcatalog.registry.errors import refusal
+from envcatalog.registry.errors import BlobUnknown, refusal
 from envcatalog.registry.media import (
     ACCEPT,
     EMPTY,
@@ -30,7 +30,7 @@ from envcatalog.registry.media import (
 from envcatalog.registry.memory import Memory
 from envcatalog.registry.reference import in_address
 from envcatalog.registry.referrers import attach
-from envcatalog.registry.retry import RetryPolicy
+from envcatalog.registry.retry import Retries, RetryPolicy
 from envcatalog.registry.upload import push_scopes, upload_blob
 from envcatalog.registry.wire import Response
 
@@ -215,14 +215,20 @@ class HttpRepository:
 
     def _put_manifest(self, data: bytes, media_type: str, tag: str | None) -> Response:
         digest = sha256_digest(data)
-        answer = self._client.request(
-            "PUT",
-            self._url(f"manifests/{in_address(tag or digest)}"),
-            scopes=push_scopes(self._path),
-            headers={"Content-Type": media_type},
-            body=data,
-        )
-        self._expect(answer, 201, f"does not take manifest `{tag or digest}`")
+        retries = Retries(self._client.policy)
+        while True:
+            answer = self._client.request(
+                "PUT",
+                self._url(f"manifests/{in_address(tag or digest)}"),
+                scopes=push_scopes(self._path),
+                headers={"Content-Type": media_type},
+                body=data,
+            )
+            if answer.status == 201:
+                break
+            error = refusal(self._client, answer, f"does not take manifest `{tag or digest}`")
+            if not (isinstance(error, BlobUnknown) and error.passing and retries.again()):
+                raise error
         told = answer.headers.get("docker-content-digest", digest)
         if told != digest:
             raise self._lie(digest, told)
