@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +131,3 @@ class Silent:
 class _SilentBar:
     def advance(self, count: int) -> None:
         """Nothing."""
-
-
-Chunks = Iterator[bytes]

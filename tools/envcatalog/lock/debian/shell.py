@@ -86,15 +86,7 @@ class _Scanner:
     def _double(self) -> None:
         self._word += "Q"
         self._at += 1
-        while self._at < len(self._text) and self._text[self._at] != '"':
-            char = self._text[self._at]
-            if char == "$":
-                self._dollar()
-            elif char == "`":
-                self._substitution("`", 1)
-            else:
-                self._at += 2 if char == "\\" else 1
-        self._at += 1
+        self._expand_until('"')
 
     def _dollar(self) -> None:
         rest = self._text[self._at : self._at + 3]
@@ -114,7 +106,11 @@ class _Scanner:
     def _parameter(self) -> None:
         """``${name:-word}``: the word may hold quotes and substitutions of its own."""
         self._at += 2
-        while self._at < len(self._text) and self._text[self._at] != "}":
+        self._expand_until("}")
+
+    def _expand_until(self, end: str) -> None:
+        """Past the next `end` that is neither escaped nor inside an expansion."""
+        while self._at < len(self._text) and self._text[self._at] != end:
             char = self._text[self._at]
             if char == "$":
                 self._dollar()
