@@ -55,9 +55,14 @@ def main() -> NoReturn:
         os.set_inheritable(tell, False)
         die_with_parent()
         new_namespaces()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         child = os.fork()
         if child == 0:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             _first(specification, tell)
+        # Asked to end, end process 1 and still wait for it: the kernel lets go of it only when all others are gone.
+        signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGKILL))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         os.close(tell)
         _exit_as(os.waitpid(child, 0)[1])
     except BaseException as error:

@@ -27,6 +27,7 @@ from envcatalog.run.merge import merged, whiteouts_of
 from envcatalog.run.rootfs import prune, unpack_layer
 
 PROBE_SECONDS = 10
+ENDING_SECONDS = 10
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # The folder above the package goes last: nothing beside the package can stand in for a standard module.
 START = "import sys; sys.path.append(sys.argv[1]); from envcatalog.run.inside import main; main()"
@@ -162,6 +163,10 @@ def _inside(specification: Mapping[str, Any]) -> Iterator[tuple[subprocess.Popen
 def _kill(process: subprocess.Popen[bytes]) -> None:
     # Not reaped yet, or already reaped by wait(): only then could its number belong to someone else.
     if process.poll() is None:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(ENDING_SECONDS)
+            return
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
