@@ -13,12 +13,17 @@ from envcatalog.definition.requirements import Refused, read_requirement
 from envcatalog.model.digest import canonical_json, sha256_digest
 from envcatalog.model.environment import (
     Base,
+    Conda,
     Container,
     DebianBase,
+    Dockerfile,
     Environment,
+    EnvironmentBase,
     ImageBase,
     Inference,
     Python,
+    R,
+    Spark,
 )
 
 FORMAT = 1
@@ -41,6 +46,12 @@ def definition_values(environment: Environment) -> dict[str, Any]:
         base=_base(environment.base),
         apt=sorted(set(environment.apt)),
         python=_python(environment.python),
+        conda=_conda(environment.conda),
+        r=_r(environment.r),
+        spark=_spark(environment.spark),
+        managed=environment.managed if environment.managed != "system" else None,
+        dockerfile=_dockerfile(environment.dockerfile),
+        builder=environment.builder,
         variables=dict(environment.variables),
         container=_container(environment.container),
         inference=_inference(environment.inference),
@@ -58,7 +69,7 @@ def _base(base: Base) -> dict[str, str]:
         return {"debian": base.suite}
     if isinstance(base, ImageBase):
         return {"image": base.image}
-    return {"environment": base.environment}
+    return {"environment": base.environment} if isinstance(base, EnvironmentBase) else {}
 
 
 def _python(python: Python | None) -> dict[str, Any] | None:
@@ -68,6 +79,45 @@ def _python(python: Python | None) -> dict[str, Any] | None:
         version=python.version,
         interpreter=python.interpreter,
         packages=sorted({_requirement(text) for text in python.packages}),
+    )
+
+
+def _conda(conda: Conda | None) -> dict[str, Any] | None:
+    if conda is None:
+        return None
+    priority = conda.channel_priority
+    return _filled(
+        channels=list(conda.channels),
+        packages=sorted({" ".join(spec.split()) for spec in conda.packages}),
+        channel_priority=priority if priority != "strict" else None,
+        virtual_packages=dict(conda.virtual_packages),
+    )
+
+
+def _r(r: R | None) -> dict[str, Any] | None:
+    # With no packages, too, it asks for R, so it is never empty.
+    return None if r is None else {"packages": sorted(set(r.packages))}
+
+
+def _spark(spark: Spark | None) -> dict[str, Any] | None:
+    if spark is None:
+        return None
+    return _filled(
+        version=spark.version,
+        packages=sorted(set(spark.packages)),
+        jars=sorted(set(spark.jars)),
+        conf=dict(spark.conf),
+    )
+
+
+def _dockerfile(dockerfile: Dockerfile | None) -> dict[str, Any] | None:
+    if dockerfile is None:
+        return None
+    return _filled(
+        path=dockerfile.path,
+        context=dockerfile.context,
+        args=dict(dockerfile.args),
+        target=dockerfile.target,
     )
 
 

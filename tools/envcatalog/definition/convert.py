@@ -9,26 +9,37 @@ from envcatalog.definition.policy_read import policy_from_value
 from envcatalog.model.environment import (
     DEFAULT_PLATFORM,
     Base,
+    Conda,
     Container,
     DebianBase,
     Deprecated,
+    Dockerfile,
+    DockerfileBase,
     Environment,
     EnvironmentBase,
     ImageBase,
     Inference,
     Python,
+    R,
+    Spark,
 )
 from envcatalog.model.ranges import read_ranges
-from envcatalog.model.settings import DebianMirror, PackageIndex, Settings
+from envcatalog.model.settings import CondaChannel, DebianMirror, PackageIndex, Settings
 
 
 def environment_from_value(value: Mapping[str, Any]) -> Environment:
     """The environment of a value that the schema and the rules accept."""
     return Environment(
         name=value["name"],
-        base=_base(value["base"]),
+        base=_base(value.get("base")),
         apt=tuple(value.get("apt", ())),
         python=_python(value.get("python")),
+        conda=_conda(value.get("conda")),
+        r=R(packages=tuple(value["r"].get("packages", ()))) if "r" in value else None,
+        spark=_spark(value.get("spark")),
+        managed=value.get("managed", "system"),
+        dockerfile=_dockerfile(value.get("dockerfile")),
+        builder=value.get("builder"),
         variables=tuple(sorted(value.get("variables", {}).items())),
         container=_container(value.get("container", {})),
         inference=Inference(**value["inference"]) if "inference" in value else None,
@@ -43,7 +54,9 @@ def environment_from_value(value: Mapping[str, Any]) -> Environment:
     )
 
 
-def _base(value: Mapping[str, str]) -> Base:
+def _base(value: Mapping[str, str] | None) -> Base:
+    if value is None:
+        return DockerfileBase()
     if "debian" in value:
         return DebianBase(suite=value["debian"])
     if "image" in value:
@@ -58,6 +71,39 @@ def _python(value: Mapping[str, Any] | None) -> Python | None:
         version=value["version"],
         interpreter=value.get("interpreter"),
         packages=tuple(value.get("packages", ())),
+    )
+
+
+def _conda(value: Mapping[str, Any] | None) -> Conda | None:
+    if value is None:
+        return None
+    return Conda(
+        channels=tuple(value["channels"]),
+        packages=tuple(value.get("packages", ())),
+        channel_priority=value.get("channel_priority", "strict"),
+        virtual_packages=tuple(sorted(value.get("virtual_packages", {}).items())),
+    )
+
+
+def _spark(value: Mapping[str, Any] | None) -> Spark | None:
+    if value is None:
+        return None
+    return Spark(
+        version=value["version"],
+        packages=tuple(value.get("packages", ())),
+        jars=tuple(value.get("jars", ())),
+        conf=tuple(sorted(value.get("conf", {}).items())),
+    )
+
+
+def _dockerfile(value: Mapping[str, Any] | None) -> Dockerfile | None:
+    if value is None:
+        return None
+    return Dockerfile(
+        path=value.get("path", "Dockerfile"),
+        context=value.get("context", "."),
+        args=tuple(sorted(value.get("args", {}).items())),
+        target=value.get("target"),
     )
 
 
@@ -98,6 +144,10 @@ def settings_from_value(value: Mapping[str, Any]) -> Settings:
         mirrors=tuple(
             DebianMirror(name=name, url=mirror["url"], suites=tuple(mirror.get("suites", ())))
             for name, mirror in debian.get("mirrors", {}).items()
+        ),
+        channels=tuple(
+            CondaChannel(name=name, url=channel["url"])
+            for name, channel in sorted(value.get("channels", {}).items())
         ),
         keyring=debian.get("keyring"),
         layers=value.get("build", {}).get("layers", defaults.layers),

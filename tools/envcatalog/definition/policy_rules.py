@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from envcatalog.definition.finding import Path, listed, show
 from envcatalog.definition.policy_packages import banned, pinned, required
 from envcatalog.definition.policy_subject import Breach, Subject, download_sizes, fits, size_text
-from envcatalog.model.environment import DebianBase, ImageBase
+from envcatalog.model.environment import DebianBase, EnvironmentBase, ImageBase
 from envcatalog.model.policy import Policy
 from envcatalog.model.settings import Settings
 
@@ -34,8 +34,10 @@ def _base(subject: Subject, policy: Policy) -> Iterator[Breach]:
         key, value, allowed = "debian", base.suite, rule.debian
     elif isinstance(base, ImageBase):
         key, value, allowed = "image", base.image, rule.images
-    else:
+    elif isinstance(base, EnvironmentBase):
         key, value, allowed = "environment", base.environment, rule.environments
+    else:
+        return
     if not fits(value, allowed):
         hint = (
             f"the policy allows {listed(allowed)}" if allowed else f"the policy allows no `{key}` as a base"

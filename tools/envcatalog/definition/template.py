@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from envcatalog.definition.scalars import write_scalar
-from envcatalog.model.environment import Base, DebianBase, ImageBase
+from envcatalog.model.environment import Base, DebianBase, EnvironmentBase, ImageBase
 
 SCHEMA_LINE = "# yaml-language-server: $schema=../../schemas/environment.schema.json"
 SETTINGS_SCHEMA_LINE = "# yaml-language-server: $schema=../schemas/catalog.schema.json"
@@ -70,7 +70,9 @@ def _base(base: Base) -> str:
         return f"{{debian: {write_scalar(base.suite)}}}"
     if isinstance(base, ImageBase):
         return f"{{image: {write_scalar(base.image)}}}"
-    return f"{{environment: {write_scalar(base.environment)}}}"
+    if isinstance(base, EnvironmentBase):
+        return f"{{environment: {write_scalar(base.environment)}}}"
+    raise ValueError("a Dockerfile is no base to be written")
 
 
 def _list(key: str, items: Iterable[str]) -> list[str]:

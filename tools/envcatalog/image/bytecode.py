@@ -18,7 +18,7 @@ from typing import Self
 from envcatalog.image.compile_process import Crash, Source, Worker
 from envcatalog.image.interpreters import commands
 from envcatalog.model.errors import Refusal
-from envcatalog.model.lock import Deb
+from envcatalog.model.lock import Interpreters
 from envcatalog.model.plan import PythonTarget
 from envcatalog.model.seams import Artefacts
 
@@ -50,7 +50,7 @@ class Compiler:
     def __init__(
         self,
         target: PythonTarget,
-        interpreters: tuple[tuple[str, tuple[Deb, ...]], ...],
+        interpreters: Interpreters,
         artefacts: Artefacts,
         cache: Path,
         *,
@@ -169,7 +169,7 @@ class Compiler:
 
 def compiler_for(
     target: PythonTarget,
-    interpreters: tuple[tuple[str, tuple[Deb, ...]], ...],
+    interpreters: Interpreters,
     artefacts: Artefacts,
     cache: Path,
 ) -> Compiler:

@@ -17,7 +17,7 @@ from envcatalog.image.paths import shown
 from envcatalog.image.tree import File, Link, Spool, pieces
 from envcatalog.model.digest import json_digest
 from envcatalog.model.errors import Refusal
-from envcatalog.model.lock import Deb
+from envcatalog.model.lock import Deb, Interpreters
 from envcatalog.model.plan import PythonTarget
 from envcatalog.model.seams import Artefacts
 
@@ -35,12 +35,13 @@ Command = tuple[str, ...]
 
 def commands(
     target: PythonTarget,
-    interpreters: tuple[tuple[str, tuple[Deb, ...]], ...],
+    interpreters: Interpreters,
     artefacts: Artefacts,
     cache: Path,
 ) -> Iterator[Command]:
     """Commands that start the right interpreter, or one whose version the caller has to look at."""
-    debs = dict(interpreters).get(host_platform())
+    packages = dict(interpreters).get(host_platform(), ())
+    debs = tuple(package for package in packages if isinstance(package, Deb))
     if debs:
         needed = tuple(deb for deb in debs if _NEEDED.fullmatch(deb.name))
         if not folder_of(needed, cache).is_dir() and is_installed(debs):

@@ -16,7 +16,16 @@ from envcatalog.image.split import split_artefacts
 from envcatalog.model.digest import json_digest
 from envcatalog.model.environment import DebianBase, Environment
 from envcatalog.model.errors import Refusal
-from envcatalog.model.lock import Artefact, Deb, Lock, LockedEnvironment, LockedImage, PlatformLock, Wheel
+from envcatalog.model.lock import (
+    Artefact,
+    Deb,
+    Interpreters,
+    Lock,
+    LockedEnvironment,
+    LockedImage,
+    PlatformLock,
+    Wheel,
+)
 from envcatalog.model.plan import (
     LAYER_FORMAT,
     BaseManifest,
@@ -134,7 +143,7 @@ def _is_debian(environment: Environment, parent: ImagePlan | None) -> bool:
     return isinstance(environment.base, DebianBase)
 
 
-def _interpreters(lock: Lock, parent: ImagePlan | None) -> tuple[tuple[str, tuple[Deb, ...]], ...]:
+def _interpreters(lock: Lock, parent: ImagePlan | None) -> Interpreters:
     if parent is not None and parent.python is not None:
         return parent.bytecode_interpreters
     return lock.bytecode.interpreters if lock.bytecode else ()

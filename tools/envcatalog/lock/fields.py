@@ -27,6 +27,12 @@ _WHEEL_VERSION = re.compile(r"[0-9a-z][0-9a-z.!+]*\Z")
 _WHEEL_FILE = re.compile(
     r"([0-9A-Za-z_.]+)-([0-9A-Za-z_.!+]+)(-[0-9][0-9A-Za-z_.]*)?(-[0-9A-Za-z_.]+){3}\.whl\Z"
 )
+# Conda's naming conventions (CEP 26); `!` is an epoch, `+` a local version.
+_CONDA_NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*\Z")
+_CONDA_PART = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.!+]*\Z")
+_FILE_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._+-]*\Z")
+_FILE_PATH = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._+:-]*(?:/[0-9A-Za-z_][0-9A-Za-z._+-]*)*\Z")
+_FILE_SOURCE = re.compile(r"(?:index|maven):[a-z0-9]+(?:[._-][a-z0-9]+)*\Z|folder\Z")
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
@@ -57,9 +63,9 @@ class Block:
         """The keys, sorted."""
         return sorted(self._values)
 
-    def only(self, *keys: str) -> None:
-        """Exactly these keys."""
-        self.only_some(*keys)
+    def only(self, *keys: str, optional: Sequence[str] = ()) -> None:
+        """Exactly these keys, and perhaps the optional ones."""
+        self.only_some(*keys, *optional)
         for key in keys:
             if key not in self._values:
                 raise LockError(self._at(key), "it is missing")
@@ -112,6 +118,16 @@ class Block:
         if len(value) > MAX_TEXT:
             raise LockError(self._at(key), f"it is longer than {MAX_TEXT} characters")
         return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of strings of visible characters."""
+        value = self._values.get(key)
+        if not isinstance(value, list):
+            raise LockError(self._at(key), "it is not a list")
+        if len(value) > MAX_ENTRIES:
+            raise LockError(self._at(key), f"it has more than {MAX_ENTRIES} entries")
+        items = Block({str(number): item for number, item in enumerate(value)}, self._at(key))
+        return tuple(items.printable(str(number)) for number in range(len(value)))
 
     def printable(self, key: str) -> str:
         """A string of visible characters (and spaces) that is not empty and is no option."""
@@ -181,6 +197,26 @@ class Block:
         if project != name:
             raise LockError(self._at(key), f"`{value}` is not a wheel of `{name}`")
         return value
+
+    def conda_name(self, key: str) -> str:
+        """A conda package's name."""
+        return self._matching(key, _CONDA_NAME, "a conda package name")
+
+    def conda_part(self, key: str) -> str:
+        """A conda version or build string."""
+        return self._matching(key, _CONDA_PART, "a conda version or build")
+
+    def file_path(self, key: str) -> str:
+        """A name, Maven coordinate or path below a folder; no part begins with a dot."""
+        return self._matching(key, _FILE_PATH, "a name or a path below the environment's folder")
+
+    def file_name(self, key: str) -> str:
+        """A file's own name."""
+        return self._matching(key, _FILE_NAME, "a file name")
+
+    def file_source(self, key: str) -> str:
+        """Where a file comes from."""
+        return self._matching(key, _FILE_SOURCE, "`index:NAME`, `maven:NAME` or `folder`")
 
     def _matching(self, key: str, pattern: re.Pattern[str], what: str) -> str:
         value = self.text(key)

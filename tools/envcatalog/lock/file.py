@@ -8,8 +8,16 @@ without looking there.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from envcatalog.lock.entries import (
+    entry_values,
+    read_conda_packages,
+    read_debs,
+    read_files,
+    read_interpreter,
+    read_wheels,
+)
 from envcatalog.lock.fields import Block, LockError
 from envcatalog.model.digest import Json, sha256_digest
 from envcatalog.model.environment import PLATFORMS
@@ -18,12 +26,11 @@ from envcatalog.model.lock import (
     LOCK_FORMAT,
     LOCK_PARTS,
     Bytecode,
-    Deb,
     Lock,
+    LockedDockerfile,
     LockedEnvironment,
     LockedImage,
     PlatformLock,
-    Wheel,
 )
 from envcatalog.model.names import is_name
 
@@ -32,22 +39,16 @@ MAX_BYTES = 8 * 1024 * 1024
 
 def dump_lock(lock: Lock) -> bytes:
     """The file's canonical bytes: sorted keys and entries, indent 1, a final newline."""
-    value: Json = {
+    value: dict[str, Json] = {
         "format": LOCK_FORMAT,
         "definition": lock.definition,
         "base": _base_value(lock.base),
         "bytecode": _bytecode_value(lock.bytecode),
         "inputs": dict(lock.inputs),
-        "platforms": {
-            item.platform: {
-                "debs": [_deb_value(deb) for deb in sorted(item.debs, key=lambda deb: deb.name)],
-                "wheels": [
-                    _wheel_value(wheel) for wheel in sorted(item.wheels, key=lambda wheel: wheel.name)
-                ],
-            }
-            for item in lock.platforms
-        },
+        "platforms": {item.platform: _platform_value(item) for item in lock.platforms},
     }
+    if lock.dockerfile is not None:
+        value["dockerfile"] = _dockerfile_value(lock.dockerfile)
     return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
 
 
@@ -109,7 +110,7 @@ def _read_lock(root: Block) -> Lock:
     number = root.integer("format", 1, 2**31)
     if number != LOCK_FORMAT:
         raise LockError("format", f"format {number} is unknown to this release, which writes {LOCK_FORMAT}")
-    root.only("base", "bytecode", "definition", "format", "inputs", "platforms")
+    root.only("base", "bytecode", "definition", "format", "inputs", "platforms", optional=("dockerfile",))
     inputs = root.block("inputs")
     inputs.only_some(*LOCK_PARTS)
     platforms = root.block("platforms")
@@ -122,6 +123,7 @@ def _read_lock(root: Block) -> Lock:
         bytecode=_read_bytecode(root),
         platforms=tuple(_read_platform(platforms.block(name), name) for name in platforms.names()),
         inputs=tuple((part, inputs.digest(part)) for part in inputs.names()),
+        dockerfile=_read_dockerfile(root),
     )
 
 
@@ -132,13 +134,29 @@ def _read_base(root: Block) -> LockedImage | LockedEnvironment | None:
     if "environment" in base.names():
         base.only("environment", "plan")
         return LockedEnvironment(environment=base.name("environment"), plan=base.digest("plan"))
-    base.only("digest", "image", "manifests")
-    manifests = base.block("manifests")
+    return _read_image(base)
+
+
+def _read_image(block: Block) -> LockedImage:
+    block.only("digest", "image", "manifests")
+    manifests = block.block("manifests")
     manifests.only_some(*PLATFORMS)
     return LockedImage(
-        image=base.printable("image"),
-        digest=base.digest("digest"),
+        image=block.printable("image"),
+        digest=block.digest("digest"),
         manifests=tuple((name, manifests.digest(name)) for name in manifests.names()),
+    )
+
+
+def _read_dockerfile(root: Block) -> LockedDockerfile | None:
+    if root.is_null("dockerfile"):
+        return None
+    block = root.block("dockerfile")
+    block.only("context", "dockerfile", "images")
+    return LockedDockerfile(
+        dockerfile=block.digest("dockerfile"),
+        context=block.digest("context"),
+        images=tuple(_read_image(item) for item in block.blocks("images")),
     )
 
 
@@ -151,46 +169,18 @@ def _read_bytecode(root: Block) -> Bytecode | None:
     interpreters.only_some(*PLATFORMS)
     return Bytecode(
         python=block.python_version("python"),
-        interpreters=tuple((name, _read_debs(interpreters, name, name)) for name in interpreters.names()),
+        interpreters=tuple((name, read_interpreter(interpreters, name)) for name in interpreters.names()),
     )
 
 
 def _read_platform(block: Block, name: str) -> PlatformLock:
-    block.only("debs", "wheels")
-    wheels = tuple(_read_wheel(item) for item in block.blocks("wheels"))
-    block.increasing("wheels", [wheel.name for wheel in wheels])
-    return PlatformLock(platform=name, debs=_read_debs(block, "debs", name), wheels=wheels)
-
-
-def _read_debs(block: Block, key: str, platform: str) -> tuple[Deb, ...]:
-    architectures = ("all", platform.partition("/")[2])
-    debs = tuple(_read_deb(item, architectures) for item in block.blocks(key))
-    block.increasing(key, [deb.name for deb in debs])
-    return debs
-
-
-def _read_deb(block: Block, architectures: Sequence[str]) -> Deb:
-    block.only("architecture", "name", "path", "sha256", "size", "version")
-    return Deb(
-        name=block.deb_name("name"),
-        version=block.deb_version("version"),
-        architecture=block.choice("architecture", architectures),
-        path=block.deb_path("path"),
-        size=block.size("size"),
-        sha256=block.sha256("sha256"),
-    )
-
-
-def _read_wheel(block: Block) -> Wheel:
-    block.only("file", "index", "name", "sha256", "size", "version")
-    name = block.wheel_name("name")
-    return Wheel(
-        name=name,
-        version=block.wheel_version("version"),
-        file=block.wheel_file("file", name),
-        size=block.size("size"),
-        sha256=block.sha256("sha256"),
-        index=block.name("index"),
+    block.only("debs", "wheels", optional=("conda", "files"))
+    return PlatformLock(
+        platform=name,
+        debs=read_debs(block, "debs", name),
+        conda=read_conda_packages(block, "conda", name),
+        wheels=read_wheels(block),
+        files=read_files(block),
     )
 
 
@@ -199,36 +189,36 @@ def _base_value(base: LockedImage | LockedEnvironment | None) -> Json:
         return None
     if isinstance(base, LockedEnvironment):
         return {"environment": base.environment, "plan": base.plan}
-    return {"image": base.image, "digest": base.digest, "manifests": dict(base.manifests)}
+    return _image_value(base)
+
+
+def _image_value(image: LockedImage) -> Json:
+    return {"image": image.image, "digest": image.digest, "manifests": dict(image.manifests)}
+
+
+def _dockerfile_value(locked: LockedDockerfile) -> Json:
+    images = sorted(locked.images, key=lambda image: image.image)
+    return {
+        "dockerfile": locked.dockerfile,
+        "context": locked.context,
+        "images": [_image_value(image) for image in images],
+    }
+
+
+def _platform_value(item: PlatformLock) -> Json:
+    value: dict[str, Json] = {"debs": entry_values(item.debs), "wheels": entry_values(item.wheels)}
+    # Left out where there is none, so that locks from before these parts keep their bytes.
+    if item.conda:
+        value["conda"] = entry_values(item.conda)
+    if item.files:
+        value["files"] = entry_values(item.files)
+    return value
 
 
 def _bytecode_value(bytecode: Bytecode | None) -> Json:
     if bytecode is None:
         return None
     interpreters: Mapping[str, Json] = {
-        platform: [_deb_value(deb) for deb in sorted(debs, key=lambda deb: deb.name)]
-        for platform, debs in bytecode.interpreters
+        platform: entry_values(packages) for platform, packages in bytecode.interpreters
     }
     return {"python": bytecode.python, "interpreters": interpreters}
-
-
-def _deb_value(deb: Deb) -> Json:
-    return {
-        "name": deb.name,
-        "version": deb.version,
-        "architecture": deb.architecture,
-        "path": deb.path,
-        "size": deb.size,
-        "sha256": deb.sha256,
-    }
-
-
-def _wheel_value(wheel: Wheel) -> Json:
-    return {
-        "name": wheel.name,
-        "version": wheel.version,
-        "file": wheel.file,
-        "size": wheel.size,
-        "sha256": wheel.sha256,
-        "index": wheel.index,
-    }

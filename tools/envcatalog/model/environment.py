@@ -9,6 +9,9 @@ from envcatalog.model.names import CURATED_PREFIX
 from envcatalog.model.ranges import Range, in_ranges
 
 Kind = Literal["curated", "system", "user"]
+Managed = Literal["system", "user"]
+BuilderName = Literal["embedded", "docker"]
+ChannelPriority = Literal["strict", "disabled"]
 DEFAULT_PLATFORM = "linux/amd64"
 PLATFORMS = ("linux/amd64", "linux/arm64")
 
@@ -34,7 +37,12 @@ class EnvironmentBase:
     environment: str
 
 
-Base = DebianBase | ImageBase | EnvironmentBase
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockerfileBase:
+    """No base of the definition's own: the Dockerfile names what it starts from."""
+
+
+Base = DebianBase | ImageBase | EnvironmentBase | DockerfileBase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +59,69 @@ class Python:
     version: str
     interpreter: str | None = None
     packages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conda:
+    """Conda packages. They bring the interpreter, too, where they are asked for one or `python` is set.
+
+    Attributes:
+        channels: names of the settings' `channels`, or of the machine's own; the first has the highest priority.
+        packages: MatchSpecs, as written.
+        channel_priority: ``strict``: a package comes from the first channel that has it; ``disabled``: the highest
+            version of all channels.
+        virtual_packages: ``__cuda`` to ``12.4``, sorted; what the place where the image runs provides.
+    """
+
+    channels: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+    channel_priority: ChannelPriority = "strict"
+    virtual_packages: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class R:
+    """R and its packages, from Debian (``r-cran-<name>``).
+
+    Attributes:
+        packages: names as R spells them, ``data.table``.
+    """
+
+    packages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spark:
+    """Apache Spark for Python, with a Java runtime.
+
+    Attributes:
+        version: ``3.5`` or ``3.5.3``.
+        packages: Maven coordinates ``group:artifact:version`` of jars; each is named, none is found by another.
+        jars: files of the environment's folder.
+        conf: Spark properties, sorted.
+    """
+
+    version: str
+    packages: tuple[str, ...] = ()
+    jars: tuple[str, ...] = ()
+    conf: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dockerfile:
+    """What a user-managed environment is built from; paths are below the environment's folder.
+
+    Attributes:
+        path: of the Dockerfile.
+        context: folder that its `COPY` and `ADD` see.
+        args: build arguments, sorted.
+        target: the stage to build; None for the last.
+    """
+
+    path: str = "Dockerfile"
+    context: str = "."
+    args: tuple[tuple[str, str], ...] = ()
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +175,9 @@ class Environment:
         variables: sorted by name.
         platforms: sorted, at least one of `PLATFORMS`.
         checks: commands, split as a shell splits words but run without a shell.
+        managed: who supplies what the image holds: we (``system``), or its own image or Dockerfile (``user``).
+        dockerfile: for ``user`` only.
+        builder: the builder that the definition asks for; None for the one that it needs.
         aliases: alias name to version number, sorted by name.
     """
 
@@ -111,6 +185,12 @@ class Environment:
     base: Base
     apt: tuple[str, ...] = ()
     python: Python | None = None
+    conda: Conda | None = None
+    r: R | None = None
+    spark: Spark | None = None
+    managed: Managed = "system"
+    dockerfile: Dockerfile | None = None
+    builder: BuilderName | None = None
     variables: tuple[tuple[str, str], ...] = ()
     container: Container = field(default_factory=Container)
     inference: Inference | None = None
@@ -126,5 +206,5 @@ class Environment:
 
     @property
     def kind(self) -> Kind:
-        """Who made it: curated names are a reserved prefix, all others are system-managed."""
-        return "curated" if self.name.startswith(CURATED_PREFIX) else "system"
+        """Curated names are a reserved prefix; all others say who manages them."""
+        return "curated" if self.name.startswith(CURATED_PREFIX) else self.managed

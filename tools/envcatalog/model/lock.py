@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LOCK_FORMAT = 1
-LOCK_PARTS = ("bytecode", "debs", "wheels")
+LOCK_PARTS = ("bytecode", "conda", "debs", "dockerfile", "files", "wheels")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,50 @@ class Wheel:
     index: str = "default"
 
 
-Artefact = Deb | Wheel
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CondaPackage:
+    """A conda package file.
+
+    Attributes:
+        version, build: as in its record; `version` as conda spells it.
+        channel: the channel's name in the definition.
+        subdir: ``linux-64``, ``linux-aarch64`` or ``noarch``.
+        file: ``<name>-<version>-<build>.conda`` or ``.tar.bz2``.
+        depends: MatchSpecs of its record, sorted.
+        license: SPDX expression or what the record says; empty when it says nothing.
+    """
+
+    name: str
+    version: str
+    build: str
+    channel: str
+    subdir: str
+    file: str
+    size: int
+    sha256: str
+    depends: tuple[str, ...] = ()
+    license: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedFile:
+    """Any other file: a source archive that is only unpacked, or a jar.
+
+    Attributes:
+        name: ``pyspark``, ``group:artifact``, or a path below the environment's folder.
+        version: empty for a file of the environment's folder.
+        source: ``index:<name>`` (a Python package index), ``maven:<name>``, or ``folder``.
+    """
+
+    name: str
+    version: str
+    file: str
+    size: int
+    sha256: str
+    source: str
+
+
+Artefact = Deb | Wheel | CondaPackage | LockedFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +99,29 @@ class LockedImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockedDockerfile:
+    """What a Dockerfile build starts from.
+
+    Attributes:
+        dockerfile: digest of the file's bytes.
+        context: digest of the tree of the context, without what `.dockerignore` leaves out.
+        images: every image that it starts from or copies from, sorted by reference.
+    """
+
+    dockerfile: str
+    context: str
+    images: tuple[LockedImage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockedEnvironment:
     """A parent environment by its plan digest."""
 
     environment: str
     plan: str
+
+
+Interpreters = tuple[tuple[str, tuple[Deb, ...] | tuple[CondaPackage, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +131,11 @@ class Bytecode:
     Attributes:
         python: full version, ``3.11.2``.
         interpreters: for each platform that a builder may run on, the Debian packages that hold exactly that
-            interpreter (with its libraries); empty where the interpreter is not Debian's.
+            interpreter (with its libraries), or the conda packages; empty where the interpreter is an image's.
     """
 
     python: str
-    interpreters: tuple[tuple[str, tuple[Deb, ...]], ...] = ()
+    interpreters: Interpreters = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +144,9 @@ class PlatformLock:
 
     platform: str
     debs: tuple[Deb, ...] = ()
+    conda: tuple[CondaPackage, ...] = ()
     wheels: tuple[Wheel, ...] = ()
+    files: tuple[LockedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +159,7 @@ class Lock:
         bytecode: None where there is no Python, or the parent's is used.
         inputs: part (`LOCK_PARTS`) to the digest of all that the part was solved from, sorted; it tells which
             parts an edit of the definition leaves alone, so that those are not solved again.
+        dockerfile: of a user-managed environment that has one.
     """
 
     definition: str
@@ -103,6 +167,7 @@ class Lock:
     bytecode: Bytecode | None
     platforms: tuple[PlatformLock, ...]
     inputs: tuple[tuple[str, str], ...] = ()
+    dockerfile: LockedDockerfile | None = None
 
     def platform(self, name: str) -> PlatformLock:
         """The lock of one platform; KeyError if the lock lacks it."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from envcatalog.model.lock import Deb, Wheel
+from envcatalog.model.environment import BuilderName
+from envcatalog.model.lock import Artefact, Interpreters
 
 LAYER_FORMAT = 1
 
-LayerKind = Literal["root", "debs", "environment", "wheels"]
+LayerKind = Literal["root", "debs", "environment", "conda", "wheels", "files"]
 ActionKind = Literal["build", "skip", "retag", "refuse"]
 
 
@@ -37,13 +38,13 @@ class LayerPlan:
         title: for people: ``scikit-learn 1.6.1`` or ``9 small packages``.
         platform: only set in what it determines (``debs``, ``wheels`` of that platform); part of no title.
         artefacts: sorted by name; empty for ``root`` and ``environment``.
-        python: for ``environment``, ``wheels``, and those ``debs`` that hold Python modules.
+        python: for ``environment``, ``conda``, ``wheels``, and those ``debs`` that hold Python modules.
     """
 
     key: str
     kind: LayerKind
     title: str
-    artefacts: tuple[Deb, ...] | tuple[Wheel, ...] = ()
+    artefacts: tuple[Artefact, ...] = ()
     python: PythonTarget | None = None
 
 
@@ -91,7 +92,8 @@ class ImagePlan:
     digest: str
     platforms: tuple[PlatformPlan, ...]
     python: PythonTarget | None
-    bytecode_interpreters: tuple[tuple[str, tuple[Deb, ...]], ...] = ()
+    bytecode_interpreters: Interpreters = ()
+    builder: BuilderName = "embedded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,18 @@ class DebianMirror:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CondaChannel:
+    """A conda channel by the name that definitions use.
+
+    Attributes:
+        url: the channel's root, which holds ``noarch/`` and ``linux-64/``; a ``file:`` URL or a folder, too.
+    """
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The catalog's settings; every one has a default, so an empty file is valid.
 
@@ -45,6 +57,7 @@ class Settings:
         aliases: in order of promotion, lowest first.
         indexes: beside the machine's default index.
         mirrors: Debian archives; empty means the machine's own apt configuration.
+        channels: conda channels, beside those of the machine's own conda configuration.
         keyring: OpenPGP keyring file for Release files; None means the machine's.
         layers: budget of layers an image may add to its base.
         reserved: prefixes of names that `policy.reserved` speaks of.
@@ -54,6 +67,7 @@ class Settings:
     aliases: tuple[str, ...] = ()
     indexes: tuple[PackageIndex, ...] = ()
     mirrors: tuple[DebianMirror, ...] = ()
+    channels: tuple[CondaChannel, ...] = ()
     keyring: str | None = None
     layers: int = 40
     reserved: tuple[str, ...] = field(default=("curated-",))

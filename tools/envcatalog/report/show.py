@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from envcatalog.model.environment import Base, DebianBase, Environment, ImageBase
+from envcatalog.model.environment import Base, DebianBase, Environment, EnvironmentBase, ImageBase
 from envcatalog.model.lock import Lock, LockedEnvironment, LockedImage
 from envcatalog.model.version import Version
 from envcatalog.report.deprecation import deprecated_text, deprecated_value
@@ -91,7 +91,9 @@ def base_text(base: Base) -> str:
     """``debian bookworm``, ``image HOST/PATH:TAG`` or ``environment NAME``."""
     if isinstance(base, DebianBase):
         return f"debian {base.suite}"
-    return f"image {base.image}" if isinstance(base, ImageBase) else f"environment {base.environment}"
+    if isinstance(base, ImageBase):
+        return f"image {base.image}"
+    return f"environment {base.environment}" if isinstance(base, EnvironmentBase) else "Dockerfile"
 
 
 def _shown_version(shown: Version | None, newest: Version | None) -> str:

@@ -101,7 +101,7 @@ def lock_interpreters(
         Refusal, UserError: as `lock_debian`; also when the platforms' interpreters differ in version.
     """
     indexes = _indexes(suite, PLATFORMS, settings, cache, progress)
-    last = dict(previous.interpreters) if previous else {}
+    last = _debian_interpreters(previous)
     found: list[tuple[str, tuple[Deb, ...]]] = []
     for platform in PLATFORMS:
         kept = _kept(platform, last, upgrade, upgrade_packages)
@@ -118,6 +118,11 @@ def lock_interpreters(
             "the mirror may be changing, try again later",
         )
     return Bytecode(python=versions[PLATFORMS[0]], interpreters=tuple(found))
+
+
+def _debian_interpreters(previous: Bytecode | None) -> dict[str, tuple[Deb, ...]]:
+    listed = previous.interpreters if previous else ()
+    return {platform: tuple(item for item in items if isinstance(item, Deb)) for platform, items in listed}
 
 
 def _indexes(
