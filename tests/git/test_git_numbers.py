@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from git_support import facts, git, make_catalog, tag_by_hand, trailers
@@ -9,7 +10,7 @@ from git_support import facts, git, make_catalog, tag_by_hand, trailers
 from envcatalog.git.claim import claim
 from envcatalog.git.numbers import newest_numbers
 from envcatalog.git.repository import CatalogRepository
-from envcatalog.git.versions import latest_of_each
+from envcatalog.git.versions import latest_of_each, versions
 
 
 def test_every_kind_of_tag(tmp_path: Path) -> None:
@@ -36,7 +37,7 @@ def test_every_kind_of_tag(tmp_path: Path) -> None:
         tag_by_hand(root, "Plain@3", f"Plain@3\n\n{trailers()}")
         tag_by_hand(root, "plain@03", f"plain@03\n\n{trailers()}")
         full = {name: version.number for name, version in latest_of_each(repository).items()}
-        assert newest_numbers(repository) == full
+        assert newest_numbers(repository, partial(versions, repository)) == full
         assert full == {
             "plain": 2, "lightweight": 1, "moved": 1, "bare": 1, "text": 2, "checks": 1, "dated": 1, "extra": 2,
         }  # fmt: skip

@@ -115,7 +115,19 @@ def test_hostile_tags_are_never_followed(demo: Light) -> None:
         with (demo.root / ".git" / "packed-refs").open("a") as refs:
             refs.write(f"{head} refs/tags/{name}\n")
     git(demo.root, "tag", "demo@2")  # lightweight
-    rows = demo.run("log", "demo", "--format", "json").json["versions"]
-    assert [row["version"] for row in rows] == [1]
-    assert [row["version"] for row in demo.run("list", "--format", "json").json["environments"]] == [1]
-    assert demo.said("show", "demo@2") == "error: `demo` has no version 2\nhint: it has 1\n"
+    warnings = "".join(
+        f"warning: the tag `demo@{number}` {reason}, so it is passed over\n"
+        for number, reason in (
+            ("+3", "is not a valid name and number"),
+            ("02", "is not a valid name and number"),
+            ("2", "is a lightweight tag of a commit"),
+            ("9999999999", "is not a valid name and number"),
+        )
+    )
+    logged = demo.run("log", "demo", "--format", "json")
+    assert [row["version"] for row in logged.json["versions"]] == [1]
+    assert logged.err == warnings
+    listed = demo.run("list", "--format", "json")
+    assert [row["version"] for row in listed.json["environments"]] == [1]
+    assert listed.err == warnings
+    assert demo.said("show", "demo@2") == f"{warnings}error: `demo` has no version 2\nhint: it has 1\n"

@@ -61,6 +61,12 @@ def test_old_versions_and_aliases(light: Light) -> None:
         ("child", 2, "2.5.0", "base"),
     ]
     assert found(light, "urllib3", "--alias", "prod") == [("apart", 1, "2.3.0", None)]
+    assert light.said("search", "urllib3", "--alias", "pord") == (
+        "error: the catalog has no alias `pord`\nhint: did you mean `prod`?\n"
+    )
+    assert light.said("search", "urllib3", "--alias", "x\n") == (
+        "error: the catalog has no alias `x\\n`\nhint: `aliases` in `catalog/catalog.yaml` lists them\n"
+    )
     assert light.said("search", "urllib3", "--alias", "prod", "--all-versions") == (
         "error: `--all-versions` and `--alias` exclude each other\nhint: choose one\n"
     )

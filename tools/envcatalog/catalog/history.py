@@ -66,7 +66,7 @@ def environment_log(
 
 def versions_until(catalog: Catalog, found: Resolved) -> Sequence[Version]:
     """The versions that a reference can see, ascending."""
-    known = versions(catalog.repository, found.name)
+    known = catalog.known(found.name)
     if found.version is not None:
         return [version for version in known if version.number <= found.version.number]
     if found.commit is not None:

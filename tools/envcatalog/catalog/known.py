@@ -12,25 +12,40 @@ from envcatalog.model.seams import Progress, Silent
 from envcatalog.model.version import Version
 
 
+class PassedOver:
+    """Says of a tag that only looks like a version that it is passed over: once of each, and of a few."""
+
+    FEW = 10
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._said: set[str] = set()
+
+    def __call__(self, item: Suspicion) -> None:
+        if item.where in self._said or len(self._said) == self.FEW:
+            return
+        self._said.add(item.where)
+        shown = item.where.removeprefix("refs/tags/")[:80]
+        self._progress.step(f"warning: the tag `{shown}` {item.reason}, so it is passed over")
+
+
 class VersionsByName:
     """Versions of a name, ascending; one question to Git for one name, and one for many.
 
     Args:
-        progress: told once of each tag that looks like a version and stands in no version's place.
+        passed_over: told of each tag that looks like a version and stands in no version's place.
     """
 
     MANY = 4
-    FEW = 10
     MOST = 1000
 
     def __init__(
-        self, repository: CatalogRepository, names: Sequence[str], progress: Progress | None = None
+        self, repository: CatalogRepository, names: Sequence[str], passed_over: PassedOver | None = None
     ) -> None:
         self._repository = repository
-        self._progress = progress or Silent()
+        self._say = passed_over or PassedOver(Silent())
         self._found: dict[str, list[Version]] = {}
         self._suspicious: dict[str, list[Suspicion]] = {}
-        self._said: set[str] = set()
         if len(names) > self.MANY:
             self._found = {name: [] for name in names}
             self._read(None, only=self._found.keys() if len(names) < self.MOST else None)
@@ -57,13 +72,6 @@ class VersionsByName:
                 self._say(item)
             else:
                 self._suspicious.setdefault(tag.name, []).append(item)
-
-    def _say(self, item: Suspicion) -> None:
-        if item.where in self._said or len(self._said) == self.FEW:
-            return
-        self._said.add(item.where)
-        shown = item.where.removeprefix("refs/tags/")[:80]
-        self._progress.step(f"warning: the tag `{shown}` {item.reason}, so it is passed over")
 
     def learn(self, version: Version) -> None:
         """Take in a version that was claimed, and those that others claimed before it."""

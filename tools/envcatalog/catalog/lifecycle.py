@@ -40,15 +40,12 @@ def warning(environment: Environment, number: int | None) -> str:
     return f"warning: `{reference}` is deprecated{archived}: {deprecated.reason}{more}"
 
 
-def warn_of_use(content: Content, name: str, number: int | None, progress: Progress) -> None:
-    """Say what the content says of a version; nothing where the environment is gone or cannot be read."""
+def warning_of_use(content: Content, name: str, number: int | None) -> str:
+    """What the content says of a version; empty where the environment is gone or cannot be read."""
     try:
-        environment = content.environment(name)
+        return warning(content.environment(name), number)
     except UserError:
-        return
-    text = warning(environment, number)
-    if text:
-        progress.step(text)
+        return ""
 
 
 def warn_of_actions(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def list_environments(catalog: Catalog) -> tuple[Listed, ...]:
     """Sorted by name; definitions that cannot be read have no description."""
-    newest = newest_numbers(catalog.repository)
+    newest = newest_numbers(catalog.repository, catalog.known)
     rows = []
     for name, data in catalog.content.source.read_each(DEFINITION):
         skimmed = skim(data)

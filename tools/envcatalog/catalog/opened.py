@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from envcatalog.catalog.content import Content
-from envcatalog.catalog.known import VersionsByName
+from envcatalog.catalog.known import PassedOver, VersionsByName
 from envcatalog.catalog.places import cache_folder
 from envcatalog.catalog.workshop import Workshop
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.source import Revision, WorkTree
-from envcatalog.git.versions import versions
+from envcatalog.git.versions import scan
 from envcatalog.model.errors import UserError
 from envcatalog.model.seams import Progress, Registry, Silent
 from envcatalog.model.version import Version
@@ -30,6 +30,7 @@ class OpenCatalog:
         self.cache = cache
         self.progress = progress
         self._at: dict[str, Content] = {}
+        self._warned: set[str] = set()
 
     @classmethod
     def open(cls, folder: Path, *, cache: Path | None = None, progress: Progress | None = None) -> Self:
@@ -81,21 +82,36 @@ class OpenCatalog:
             progress=self.progress,
         )
 
+    @cached_property
+    def passed_over(self) -> PassedOver:
+        """Says what looks like a version and is none, once for this catalog."""
+        return PassedOver(self.progress)
+
     def versions(self, name: str, *, gone: bool = False) -> tuple[Version, ...]:
         """Versions of one environment, newest first; `gone`: it may be missing from the work tree."""
-        found = versions(self.repository, name)
+        found = self.known(name)
         if not found and not gone:
             self.content.reading(name)  # an unknown name is an error, an unpublished one is not
         return tuple(sorted(found, key=lambda version: version.number, reverse=True))
 
+    def known(self, name: str) -> tuple[Version, ...]:
+        """Versions of one environment, ascending; says what looks like one and is passed over."""
+        found = scan(self.repository, name)
+        for item in found.suspicious:
+            self.passed_over(item)
+        return found.versions
+
     def find(self, text: str) -> Resolved:
         """What a reference points at: content, commit and version; see `catalog.reference` for what it may be."""
-        from envcatalog.catalog.lifecycle import warn_of_use
+        from envcatalog.catalog.lifecycle import warning_of_use as warning
         from envcatalog.catalog.resolve import resolve_reference
 
         found = resolve_reference(self, text)
         number = found.version.number if found.version else None
-        warn_of_use(self.content, found.name, number, self.progress)
+        text = warning(self.content, found.name, number)
+        if text and text not in self._warned:
+            self._warned.add(text)
+            self.progress.step(text)
         return found
 
     def resolve(self, text: str) -> tuple[str, Content]:
@@ -117,4 +133,4 @@ class OpenCatalog:
 
     def versions_of(self, names: Sequence[str]) -> VersionsByName:
         """Versions by name, ascending, for many names at once."""
-        return VersionsByName(self.repository, names, self.progress)
+        return VersionsByName(self.repository, names, self.passed_over)

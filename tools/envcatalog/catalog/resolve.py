@@ -12,7 +12,6 @@ from envcatalog.catalog.content import Content
 from envcatalog.catalog.places import definition_path
 from envcatalog.catalog.reference import LATEST, WORKTREE, Reference, parse_reference
 from envcatalog.git.refs import branches, resolve
-from envcatalog.git.versions import versions
 from envcatalog.model.environment import Environment
 from envcatalog.model.errors import UserError
 from envcatalog.model.ranges import show_ranges, to_ranges
@@ -65,7 +64,7 @@ class _Search:
         self._catalog = catalog
         self._reference = reference
         self._name = reference.name
-        self._have: Sequence[Version] = versions(catalog.repository, reference.name)
+        self._have: Sequence[Version] = catalog.known(reference.name)
 
     def found(self) -> Resolved:
         at, number = self._reference.at, self._reference.number

@@ -5,6 +5,7 @@ A lock is parsed only if its bytes hold the name: in JSON without a backslash a 
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ def search(
     """Search the locks of the work tree, of all versions, or of the versions that an alias names.
 
     Raises:
-        UserError: the text is no package with a condition.
+        UserError: the text is no package with a condition, or the catalog has no such alias.
     """
     wanted = read_wanted(text, kind)
     finder = _Finder(wanted)
@@ -51,6 +52,8 @@ def search(
 
 
 def _chosen(catalog: Catalog, alias: str | None, finder: _Finder) -> Iterator[Version]:
+    if alias is not None:
+        _check_alias(catalog, alias)
     known = versions(catalog.repository)
     if alias is None:
         yield from known
@@ -64,6 +67,16 @@ def _chosen(catalog: Catalog, alias: str | None, finder: _Finder) -> Iterator[Ve
         number = dict(environment.aliases).get(alias)
         if number is not None and (name, number) in by_reference:
             yield by_reference[name, number]
+
+
+def _check_alias(catalog: Catalog, alias: str) -> None:
+    have = catalog.content.settings.aliases
+    if alias in have:
+        return
+    shown = ascii(alias[:60])[1:-1]
+    near = difflib.get_close_matches(alias[:60], have, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else "`aliases` in `catalog/catalog.yaml` lists them"
+    raise UserError(f"the catalog has no alias `{shown}`", hint)
 
 
 class _Finder:

@@ -7,11 +7,13 @@ Only what `tag_object.parse_tag` would take counts: the newest tag of each envir
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.tag_object import TAG_LIMIT
-from envcatalog.git.versions import TAGS, latest
+from envcatalog.git.versions import TAGS
 from envcatalog.model.names import NAME_PATTERN, is_name
+from envcatalog.model.version import Version
 
 _REFERENCE = re.compile(
     rf"^(?P<id>[0-9a-f]+) {TAGS}(?P<name>{NAME_PATTERN})@(?P<number>[1-9][0-9]{{0,8}})$", re.MULTILINE
@@ -26,8 +28,14 @@ _PLAIN_TAG = re.compile(
 _CHECKS = (b"Checks: engine\n", b"Checks: namespace\n", b"Checks: none\n", b"Checks: not-run\n")
 
 
-def newest_numbers(repository: CatalogRepository) -> dict[str, int]:
-    """Environment to the number of its newest version, for all environments that have one."""
+def newest_numbers(
+    repository: CatalogRepository, known: Callable[[str], Sequence[Version]]
+) -> dict[str, int]:
+    """Environment to the number of its newest version, for all environments that have one.
+
+    Args:
+        known: reads one environment's versions, ascending; asked where the newest tag is not in our own form.
+    """
     out = repository.processes.output("for-each-ref", "--format=%(objectname) %(refname)", f"{TAGS}*@*")
     newest: dict[str, tuple[int, str]] = {}
     for found in _REFERENCE.finditer(out.decode(errors="surrogateescape")):
@@ -46,9 +54,9 @@ def newest_numbers(repository: CatalogRepository) -> dict[str, int]:
         else:
             doubtful.append(name)
     for name in doubtful:
-        version = latest(repository, name)
-        if version is not None:
-            numbers[name] = version.number
+        versions = known(name)
+        if versions:
+            numbers[name] = versions[-1].number
     return numbers
 
 
