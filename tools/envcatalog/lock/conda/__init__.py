@@ -1,0 +1,1 @@
+"""Conda: channels by name, the solver, and what it brings to Python."""
