@@ -285,7 +285,7 @@ def test_a_day_that_has_passed_is_a_warning_of_validate(place: Workplace) -> Non
     ]
 
 
-def test_archive_and_restore(place: Workplace) -> None:
+def test_archive_and_restore(place: Workplace, tmp_path: Path) -> None:
     before = text(place)
     place.add("child", "alpha==2.0", base="{environment: demo}")
     assert tuple(place.run("archive", "demo")) == (
@@ -322,6 +322,20 @@ def test_archive_and_restore(place: Workplace) -> None:
         1,
         "",
         "error: the base `demo` of `child` is archived\nhint: choose another base, or build with `--archived`\n",
+    )
+    assert tuple(place.run("checkout", "demo@1", str(tmp_path / "old"))) == (
+        1,
+        "",
+        "warning: `demo` is archived\n"
+        "error: `demo` is archived\nhint: run `envcat restore demo`, or check out with `--archived`\n",
+    )
+    assert not (tmp_path / "old").exists()
+    assert place.run("checkout", "--archived", "demo@1", str(tmp_path / "old")).code == 0
+    assert (tmp_path / "old/catalog/demo/environment.yaml").is_file()
+    refused = place.run("register", "child")
+    assert (refused.code, refused.err.splitlines()[-1]) == (
+        1,
+        "refused child: base `demo` is archived (choose another base, or publish with `--archived`)",
     )
     assert tuple(place.run("build", "demo")) == (
         1,

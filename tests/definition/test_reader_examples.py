@@ -34,7 +34,7 @@ def test_an_invalid_file_has_exactly_the_expected_problems(path: Path) -> None:
 @pytest.mark.parametrize("path", [*VALID, *INVALID], ids=lambda path: path.stem)
 def test_without_libyaml_the_same_is_found(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_libyaml = rendered(path)
-    monkeypatch.setattr(compose, "_parser", yaml.SafeLoader)
+    monkeypatch.setattr(compose, "event_parser", yaml.SafeLoader)
     without = rendered(path)
     if path.stem in ("syntax", "tab"):  # each parser has its own words for broken syntax
         assert without.splitlines()[0].split(" ")[:2] == with_libyaml.splitlines()[0].split(" ")[:2]

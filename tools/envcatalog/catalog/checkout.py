@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envcatalog.catalog.lifecycle import refuse_archived_use
 from envcatalog.catalog.places import SETTINGS_PATH
 from envcatalog.catalog.resolve import Resolved
 from envcatalog.git.repository import CatalogRepository
@@ -52,14 +53,20 @@ class CheckedOut:
     note: str = ""
 
 
-def checkout(catalog: Catalog, text: str, folder: Path) -> CheckedOut:
+def checkout(catalog: Catalog, text: str, folder: Path, *, archived: bool = False) -> CheckedOut:
     """Write the files of a reference into a folder that does not exist yet, or is empty.
+
+    Args:
+        archived: also what is archived.
 
     Raises:
         UserError: the reference names nothing, or the folder cannot be written.
-        Refusal: the folder holds something or is a link, or a file is none that can be checked out.
+        Refusal: the folder holds something or is a link, a file is none that can be checked out, or the environment
+            is archived and `archived` False.
     """
     found = catalog.find(text)
+    if not archived:
+        refuse_archived_use(catalog.content, found.name, "check out")
     _check_target(folder)
     chain = tuple(environment.name for environment in found.content.chain(found.name))
     plan, note = _plan(found)

@@ -84,6 +84,16 @@ def without_archived(content: Content, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name, environment in found if environment is None or not environment.archived)
 
 
+def refuse_archived_use(content: Content, name: str, verb: str) -> None:
+    """Refusal where the content says that an environment is archived; nothing where it is gone."""
+    try:
+        archived = content.environment(name).archived
+    except UserError:
+        return
+    if archived:
+        raise Refusal(f"`{name}` is archived", _hint(name, name, verb))
+
+
 def refuse_archived(content: Content, name: str) -> None:
     """Refusal where an archived environment would be built, or one on an archived base."""
     archived = archived_in(content, name)

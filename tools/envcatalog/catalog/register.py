@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def register_names(
-    catalog: Catalog, names: Sequence[str], *, message: str = "", lock: bool = True
+    catalog: Catalog, names: Sequence[str], *, message: str = "", lock: bool = True, archived: bool = False
 ) -> tuple[Registered, ...]:
     """Make what the work tree says a version, bases before children; one row for each name.
 
@@ -33,6 +33,7 @@ def register_names(
     Args:
         message: of the commit and of the versions.
         lock: lock first what is stale; False refuses it instead.
+        archived: register what is archived, too.
 
     Raises:
         ProblemsFound: a definition has problems; nothing was written.
@@ -48,7 +49,7 @@ def register_names(
     head = _commit(catalog, names, message)
     content = catalog.at(head)
     versions = catalog.versions_of(names)
-    actions = plan_actions(content, names, versions, catalog.at)
+    actions = plan_actions(content, names, versions, catalog.at, archived=archived)
     warn_of_actions(content, actions, versions, catalog.progress)
     return tuple(_register(catalog, content, action, head, remote, message) for action in actions)
 

@@ -129,12 +129,12 @@ class Catalog(OpenCatalog):
         return publish_names(self, chosen, registry=where, checks=checks, message=message, archived=archived)
 
     def register(
-        self, names: Iterable[str], *, message: str = "", lock: bool = True
+        self, names: Iterable[str], *, message: str = "", lock: bool = True, archived: bool = False
     ) -> tuple[Registered, ...]:
         """Lock, commit and make versions without images; see `catalog.register`."""
         from envcatalog.catalog.register import register_names
 
-        return register_names(self, self._names(names), message=message, lock=lock)
+        return register_names(self, self._names(names), message=message, lock=lock, archived=archived)
 
     def verify(
         self,

@@ -73,10 +73,11 @@ def compose(source: Source) -> Composition:
     return walk.result
 
 
-def _parser(text: str) -> Any:
+def event_parser(text: str) -> Any:
+    """libyaml's parser of a text, or the one in Python where PyYAML was built without libyaml."""
     try:
         from yaml.cyaml import CParser  # type: ignore[attr-defined]
-    except ImportError:  # PyYAML built without libyaml
+    except ImportError:
         return yaml.SafeLoader(text)
     return CParser(text)
 
@@ -90,7 +91,7 @@ class _Walk:
         self.documents = 0
 
     def run(self) -> None:
-        next_event = _parser(self.source.text).get_event
+        next_event = event_parser(self.source.text).get_event
         while (event := next_event()) is not None:
             kind = event.__class__
             if kind is yaml.ScalarEvent:
@@ -231,7 +232,7 @@ class _Walk:
         if mark is None or mark.line > self.source.text.rstrip("\n").count("\n"):
             mark, context = context or mark, None  # at the end of the file: show what is not whole
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-        code, message, hint = "yaml-syntax", _syntax_message(error), ""
+        code, message, hint = "yaml-syntax", syntax_message(error), ""
         if context is not None and context.line + 1 < line:
             hint = f"what is not whole begins in line {context.line + 1}"
         shown = self.source.problem(code, message, line, column)
@@ -240,7 +241,8 @@ class _Walk:
         self.result.problems.append(self.source.problem(code, message, line, column, hint=hint))
 
 
-def _syntax_message(error: yaml.YAMLError) -> str:
+def syntax_message(error: yaml.YAMLError) -> str:
+    """What the parser says, on one line."""
     problem = getattr(error, "problem", None) or "it cannot be read"
     context = getattr(error, "context", None)
     text = f"{context}, {problem}" if context else str(problem)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from envcatalog.model.environment import Base, Environment
@@ -20,12 +21,18 @@ class Files(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the user asks of the new environment; None leaves it to the file, and then to the defaults."""
+    """What the user asks of the new environment; None leaves it to the file, and then to the defaults.
+
+    Attributes:
+        channels: name to URL of the catalog's own conda channels.
+    """
 
     name: str
     base: Base | None = None
     python: str | None = None
     platforms: tuple[str, ...] = ()
+    description: str = ""
+    channels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +56,12 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A definition that validates, and the notes in the order of the file."""
+    """A definition that validates, and the notes in the order of the file.
+
+    Attributes:
+        places: a value of the definition, as it is written there, to the file and line that it comes from.
+    """
 
     environment: Environment
     notes: tuple[Note, ...] = ()
+    places: Mapping[str, tuple[str, int]] = field(default_factory=dict)

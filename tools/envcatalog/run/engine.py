@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +13,7 @@ from envcatalog.model.image import BuiltPlatform
 from envcatalog.model.result import CheckHow
 from envcatalog.run.archive import docker_archive
 from envcatalog.run.checks import OUTPUT_BYTES, Blob, Outcome, RunnerFailed
+from envcatalog.run.engine_client import connect, engine_errors, error_text
 
 PROBE_SECONDS = 3
 CALL_SECONDS = 300
@@ -33,13 +32,13 @@ class EngineRunner:
     def unavailable(self, platform: str) -> str | None:
         """Asks the engine for its version, three seconds at most."""
         try:
-            client = _connect(PROBE_SECONDS)
+            client = connect(PROBE_SECONDS)
         except RunnerFailed as failure:
             return str(failure)
         try:
             answer = client.version()
             engine = f"{answer.get('Os')}/{answer.get('Arch')}"
-        except _errors():
+        except engine_errors():
             return "no engine answers"
         finally:
             client.close()
@@ -48,7 +47,7 @@ class EngineRunner:
     @contextmanager
     def open(self, platform: BuiltPlatform, blob: Blob) -> Iterator[_EngineSession]:
         """Load the image unless the engine has it, and remove what was loaded."""
-        client = _connect(CALL_SECONDS)
+        client = connect(CALL_SECONDS)
         try:
             with _loaded(client, platform, blob) as reference:
                 yield _EngineSession(client, reference)
@@ -68,10 +67,10 @@ class _EngineSession:
         try:
             _create(self._client, name, self._image, command)
             return _run(self._client, name, timeout)
-        except _errors() as error:
-            raise RunnerFailed(f"the engine refused: {_text(error)}") from None
+        except engine_errors() as error:
+            raise RunnerFailed(f"the engine refused: {error_text(error)}") from None
         finally:
-            with suppress(*_errors()):
+            with suppress(*engine_errors()):
                 self._client.remove_container(name, force=True, v=True)
 
 
@@ -101,7 +100,7 @@ def _run(client: Any, name: str, timeout: float) -> Outcome:
         client.start(name)
     except APIError as error:
         if error.status_code in (400, 404):
-            return Outcome(exit_code=NOT_STARTED, output=_text(error).encode())
+            return Outcome(exit_code=NOT_STARTED, output=error_text(error).encode())
         raise
     code = _wait(client, name, timeout)
     return Outcome(exit_code=code, output=client.logs(name, stdout=True, stderr=True)[-OUTPUT_BYTES:])
@@ -126,7 +125,7 @@ def _wait(client: Any, name: str, timeout: float) -> int | None:
 def _loaded(client: Any, platform: BuiltPlatform, blob: Blob) -> Iterator[str]:
     from docker.errors import ImageNotFound
 
-    errors: tuple[type[Exception], ...] = (*_errors(), OSError)
+    errors: tuple[type[Exception], ...] = (*engine_errors(), OSError)
     identity = sha256_digest(platform.config)
     tag = f"envcatalog-check:{secrets.token_hex(8)}"
     try:
@@ -136,7 +135,7 @@ def _loaded(client: Any, platform: BuiltPlatform, blob: Blob) -> Iterator[str]:
         if tag:
             _load(client, platform, tag, blob)
     except errors as error:
-        raise RunnerFailed(f"the engine did not load the image: {_text(error)}") from None
+        raise RunnerFailed(f"the engine did not load the image: {error_text(error)}") from None
     except BaseException:
         _remove(client, tag)
         raise
@@ -158,38 +157,5 @@ def _load(client: Any, platform: BuiltPlatform, tag: str, blob: Blob) -> None:
 
 def _remove(client: Any, tag: str) -> None:
     if tag:
-        with suppress(*_errors()):
+        with suppress(*engine_errors()):
             client.remove_image(tag, force=True)
-
-
-def _connect(timeout: int) -> Any:
-    from docker import APIClient
-    from docker.constants import DEFAULT_UNIX_SOCKET
-    from docker.utils import kwargs_from_env
-
-    try:
-        arguments = kwargs_from_env()
-        address = arguments.get("base_url") or DEFAULT_UNIX_SOCKET
-        if sys.platform != "win32" and "unix://" in address and not _listens(address.partition("unix://")[2]):
-            raise RunnerFailed("no engine answers")
-        return APIClient(version="auto", timeout=timeout, **arguments)
-    except _errors():
-        raise RunnerFailed("no engine answers") from None
-
-
-def _listens(path: str) -> bool:
-    # Asked before the SDK is, which leaves a socket open for every connection that is refused.
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex("/" + path.lstrip("/")) == 0
-
-
-def _errors() -> tuple[type[Exception], ...]:
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
-    from urllib3.exceptions import HTTPError
-
-    return DockerException, RequestException, HTTPError
-
-
-def _text(error: BaseException) -> str:
-    return str(getattr(error, "explanation", None) or error)

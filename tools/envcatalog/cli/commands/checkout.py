@@ -12,10 +12,13 @@ from envcatalog.cli.options import catalog_options, emit, formats, open_catalog
 @click.command("checkout")
 @click.argument("reference", metavar="REF")
 @click.argument("folder", metavar="DIR")
+@click.option("--archived", is_flag=True, help="Check out what is archived, too.")
 @catalog_options
 @formats()
 @click.pass_context
-def command(ctx: click.Context, reference: str, folder: str, directory: str | None, form: str) -> int:
+def command(
+    ctx: click.Context, reference: str, folder: str, archived: bool, directory: str | None, form: str
+) -> int:
     """Write an environment as it was at REF into DIR: a catalog of its own, to train with, deploy from or edit.
 
     DIR gets the definition, lock and other files of the environment and of all that it inherits from, and the catalog's
@@ -24,7 +27,7 @@ def command(ctx: click.Context, reference: str, folder: str, directory: str | No
     """
     from envcatalog.catalog.checkout import checkout
 
-    done = checkout(open_catalog(ctx, directory), reference, Path.cwd() / folder)
+    done = checkout(open_catalog(ctx, directory), reference, Path.cwd() / folder, archived=archived)
     if form == "json":
         from envcatalog.report.checkout import checkout_json
 
