@@ -65,3 +65,14 @@ class Draft:
     environment: Environment
     notes: tuple[Note, ...] = ()
     places: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+
+
+class Reader(Protocol):
+    """What an importer's module has as `read`."""
+
+    def __call__(self, data: bytes, origin: str, files: Files, wanted: Wanted) -> Draft:
+        """The draft that a file gives.
+
+        Raises:
+            Refusal: with file, line and reason.
+        """
