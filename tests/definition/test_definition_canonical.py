@@ -22,6 +22,7 @@ from envcatalog.model.environment import Environment
 GOLDEN = {
     "block-style": "sha256:96d687c00cd36dc46e181fee3f486ba2c37287d452e2afdf6c8f445bb4da2777",
     "checks": "sha256:8db16ee70287b51bdd018b35efe5a411f4a0d0a1a40debfe16a319e2447f52a0",
+    "conda": "sha256:fd7659444a58ce21e5d2918c19ff289e8793613b166ff5597e4c2c299867870d",
     "dates-are-text": "sha256:237ef8ca84b26d2f939dc219b3cdb15814f0f68317cb86ae96b74ed35aaeb75b",
     "lifecycle": "sha256:316e5df31d7bdcc145299aba0760e96abbef954fd910d7c5e5124367a0cdbc91",
     "minimal": "sha256:b88869693f1c4a3dcc87ffee74fd68e4c2e3a2d0249b48ce3a84b960c238694e",

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from envcatalog.definition.reader import SettingsReading, read_environment, read_settings
 from envcatalog.definition.schema import SchemaName, load_schema, schema_path
-from envcatalog.model.settings import DebianMirror, PackageIndex, Settings
+from envcatalog.model.settings import CondaChannel, DebianMirror, PackageIndex, Settings
 
 NAMES: list[SchemaName] = ["environment", "catalog"]
 
@@ -22,6 +22,7 @@ SIBLINGS: dict[str, dict[str, Any]] = {
     "python": {"version": "3.11"},
     "inference": {"port": 80},
     "deprecated": {"reason": "a", "versions": "1"},
+    "conda": {"channels": ["a"], "packages": ["b"]},
 }
 
 
@@ -76,6 +77,7 @@ def test_no_pattern_takes_a_line_end(name: SchemaName) -> None:
         "wheels",
         "2026-12-31",
         "1GB",
+        "__cuda",
     ]
     for path, pattern in patterns:
         matching = [text for text in texts if re.search(pattern, text)]
@@ -129,6 +131,10 @@ def test_settings_are_read_whole() -> None:
                 suites=("{suite}-security", "{suite}/updates"),
             ),
             DebianMirror(name="archive", url="file:///srv/snapshot"),
+        ),
+        channels=(
+            CondaChannel(name="folder", url="channels/own"),
+            CondaChannel(name="internal", url="https://conda.example.com/internal"),
         ),
         keyring="keys/debian.gpg",
         layers=60,

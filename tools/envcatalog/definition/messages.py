@@ -21,7 +21,7 @@ _KINDS = {
     "boolean": "`true` or `false`",
 }
 # Keys of the file format that later releases bring; a file from there deserves a better word than "unknown".
-_LATER = frozenset(("conda", "dockerfile", "managed", "r", "spark"))
+_LATER = frozenset(("dockerfile", "managed", "r", "spark"))
 
 
 def schema_findings(name: SchemaName, value: Any) -> Iterator[Finding]:

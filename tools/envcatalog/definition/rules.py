@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from envcatalog.definition.conda import INTERPRETER as CONDA_INTERPRETER
+from envcatalog.definition.conda import python_condition
 from envcatalog.definition.finding import listed, nearest
 from envcatalog.definition.lifecycle import lifecycle_problems
+from envcatalog.definition.matchspecs import allows_python
 from envcatalog.definition.reader import Reading
 from envcatalog.model.environment import DebianBase, Environment, EnvironmentBase, ImageBase, Python
 from envcatalog.model.problem import Problem
@@ -45,7 +48,7 @@ def check_catalog(
             chain = _ancestors(environment, environments)
             problems += _depth(reading, chain)
             problems += [*_apt(reading, environment, chain), *_platforms(reading, environment, chain)]
-            problems += _python(reading, environment, chain)
+            problems += [*_python(reading, environment, chain), *_conda(reading, environment, chain)]
         found += sorted(problems, key=lambda problem: (problem.line, problem.column))
     return tuple(found)
 
@@ -140,15 +143,42 @@ def _python(reading: Reading, environment: Environment, chain: list[Environment]
         message = f"`python.version` is `{python.version}`, and the base `{owner.name}` has `{theirs}`"
         hint = f'write `version: "{theirs}"`, or choose another base'
         yield reading.problem("python-base", message, ("python", "version"), hint)
-    theirs = _interpreter(owner.python, chain[-1])
+    theirs = _interpreter(owner.python, chain[-1], conda=_has_conda(owner, chain))
     if python.interpreter is not None and python.interpreter != theirs:
         message = f"`python.interpreter` is not the one of the base `{owner.name}`, `{theirs}`"
         yield reading.problem("python-base", message, ("python", "interpreter"), "leave the key out")
 
 
-def _interpreter(python: Python, root: Environment) -> str:
+def _conda(reading: Reading, environment: Environment, chain: list[Environment]) -> Iterator[Problem]:
+    if environment.conda is None:
+        return
+    owner = next((ancestor for ancestor in reversed(chain) if ancestor.python is not None), None)
+    if owner is None or owner.python is None:
+        return
+    if not _has_conda(owner, chain):
+        message = f"the base `{owner.name}` has its Python packages in `/opt/env`, where conda's would be"
+        hint = f"add `conda` to `{owner.name}`, or choose another base"
+        yield reading.located.problem("conda-base", message, ("conda",), hint, at_key=True)
+        return
+    for index, text in enumerate(environment.conda.packages):
+        condition = python_condition([text])
+        if condition and not allows_python(condition, owner.python.version):
+            message = f"`{text}` is not the Python of the base `{owner.name}`, `{owner.python.version}`"
+            yield reading.problem(
+                "python-base", message, ("conda", "packages", index), "leave the package out"
+            )
+
+
+def _has_conda(owner: Environment, chain: list[Environment]) -> bool:
+    """Whether it, or what lies below it, has conda packages; `chain` has the nearest first."""
+    return any(ancestor.conda is not None for ancestor in chain[chain.index(owner) :])
+
+
+def _interpreter(python: Python, root: Environment, *, conda: bool) -> str:
     if python.interpreter is not None:
         return python.interpreter
+    if conda:
+        return f"{CONDA_INTERPRETER}{python.version}"
     folder = "/usr/bin" if isinstance(root.base, DebianBase) else "/usr/local/bin"
     return f"{folder}/python{python.version}"
 
