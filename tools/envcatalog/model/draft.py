@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from envcatalog.model.environment import Base, Environment
+from envcatalog.model.environment import Base, Environment, Managed
 
 
 class Files(Protocol):
@@ -25,6 +25,9 @@ class Wanted:
 
     Attributes:
         channels: name to URL of the catalog's own conda channels.
+        extras, groups: optional dependencies and dependency groups of a project that come along.
+        managed: ``user`` to take an image as it is, ``system`` to install into it.
+        target: the stage of a Dockerfile.
     """
 
     name: str
@@ -33,6 +36,10 @@ class Wanted:
     platforms: tuple[str, ...] = ()
     description: str = ""
     channels: Mapping[str, str] = field(default_factory=dict)
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    managed: Managed | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +67,13 @@ class Draft:
 
     Attributes:
         places: a value of the definition, as it is written there, to the file and line that it comes from.
+        copies: files that belong beside the definition: path in the environment's folder to path for `Files`.
     """
 
     environment: Environment
     notes: tuple[Note, ...] = ()
     places: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    copies: Mapping[str, str] = field(default_factory=dict)
 
 
 class Reader(Protocol):

@@ -1,0 +1,45 @@
+"""`requirements.txt` to a definition: pip packages on a Debian base."""
+
+from __future__ import annotations
+
+import re
+
+from envcatalog.definition.foreign import refusal
+from envcatalog.formats.python_choice import Asked, choose_python
+from envcatalog.formats.requirement_lines import MAX_BYTES, requirement_lines
+from envcatalog.formats.requirement_text import decode
+from envcatalog.model.draft import Draft, Files, Note, Wanted
+from envcatalog.model.environment import DEFAULT_PLATFORM, Environment, Python
+
+_PYTHON = re.compile(r"python\s*(={1,3}|~=|[<>]=?)\s*(3\.[0-9]{1,2})(?:\.[0-9]+)?(?:=\S*)?\Z", re.IGNORECASE)
+
+
+def read(data: bytes, origin: str, files: Files, wanted: Wanted) -> Draft:
+    """See `importing.read_foreign`. A line ``python==3.9`` says the version, although it is no package of pip."""
+    if len(data) > MAX_BYTES:
+        raise refusal(origin, 0, f"the file has {len(data)} bytes, and at most {MAX_BYTES} are read")
+    found = requirement_lines(decode(data), origin, files)
+    refused = next((note for note in found.notes if note.lost), None)
+    if not found.packages and refused is not None:
+        raise refusal(refused.file, refused.line, f"nothing could be carried over; here, {refused.reason}")
+    chosen = choose_python(wanted, _asked(found.notes), origin)
+    environment = Environment(
+        name=wanted.name,
+        base=chosen.base,
+        python=Python(version=chosen.version, packages=found.packages),
+        conda=chosen.conda,
+        platforms=wanted.platforms or (DEFAULT_PLATFORM,),
+    )
+    return Draft(environment=environment, notes=(*chosen.notes, *found.notes), places=found.places)
+
+
+def _asked(notes: tuple[Note, ...]) -> Asked | None:
+    for note in notes:
+        match = _PYTHON.match(note.text)
+        if match:
+            sign = "==" if match[1] == "=" else match[1]
+            specifier = f"{sign}{match[2]}.*" if sign in ("==", "===") else f"{sign}{match[2]}"
+            return Asked(
+                specifier=specifier.replace("===", "=="), file=note.file, line=note.line, text=note.text
+            )
+    return None
