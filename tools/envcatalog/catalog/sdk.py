@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from envcatalog.catalog.executing import Executor
     from envcatalog.catalog.validating import Validation
     from envcatalog.model.change import Change
+    from envcatalog.model.export import Export
     from envcatalog.model.image import BuiltImage
     from envcatalog.model.plan import Action
 
@@ -156,6 +157,21 @@ class Catalog(OpenCatalog):
             require_signed=require_signed,
             rebuild=tuple(rebuild),
         )
+
+    def export(
+        self,
+        reference: str,
+        to: str,
+        *,
+        platform: str | None = None,
+        registry: str | None = None,
+        with_index: bool = False,
+    ) -> Export:
+        """An environment as a file of another tool; see `catalog.exporting`."""
+        from envcatalog.catalog.exporting import export
+
+        where = registry or self._registry_of_settings()
+        return export(self, reference, to, platform=platform, registry=where, with_index=with_index)
 
     def list(self) -> tuple[Listed, ...]:
         """One row for each environment of the work tree, archived ones included."""

@@ -26,6 +26,7 @@ COMMANDS = {
     "log": "Show the versions of an environment, and the commits between them.",
     "search": "Say which environments hold a package, at which version.",
     "checkout": "Write an environment as it was at a reference into a folder of its own.",
+    "export": "Write an environment as a file of another tool.",
     "blame": "Say since which version and commit each package is there.",
     "diff": "Show what differs between two environments or versions.",
     "promote": "Let an alias name a version.",

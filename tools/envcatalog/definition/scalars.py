@@ -38,6 +38,8 @@ _NUMBER = re.compile(
 
 # Needs no quotes in any place of a document, flow collections included.
 _BARE = re.compile(r"[A-Za-z/][A-Za-z0-9 ()/+._-]*\Z", re.ASCII)
+# Not in YAML's set of printable characters (1.2, 5.1), or a line end in 1.1, which loaders fold into a space.
+_NOT_PRINTED = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,12 @@ def write_scalar(text: str) -> str:
     """A string as YAML: bare where every loader reads it as text, otherwise in double quotes."""
     if _BARE.match(text) and not text.endswith(" ") and isinstance(read_plain(text), str):
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return _NOT_PRINTED.sub(_escaped, json.dumps(text, ensure_ascii=False))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _reading(text: str) -> str:
