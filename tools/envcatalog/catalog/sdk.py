@@ -8,9 +8,10 @@ with Catalog.open(Path(".")) as catalog:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from contextlib import closing, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from envcatalog.catalog.opened import OpenCatalog
 from envcatalog.catalog.reference import worktree_names
@@ -20,6 +21,7 @@ from envcatalog.model.result import Edited, Listed, Locked, Published, Registere
 if TYPE_CHECKING:
     from envcatalog.catalog.compare import Comparison
     from envcatalog.catalog.executing import Executor
+    from envcatalog.catalog.running import RunResult
     from envcatalog.catalog.validating import Validation
     from envcatalog.model.change import Change
     from envcatalog.model.export import Export
@@ -172,6 +174,23 @@ class Catalog(OpenCatalog):
 
         where = registry or self._registry_of_settings()
         return export(self, reference, to, platform=platform, registry=where, with_index=with_index)
+
+    def run(
+        self,
+        reference: str,
+        command: Iterable[str] = (),
+        *,
+        stdin: int | None = None,
+        stdout: BinaryIO | None = None,
+        stderr: BinaryIO | None = None,
+        **options: Any,
+    ) -> RunResult:
+        """Run a command in an environment; `options` are those of `catalog.running.RunOptions`."""
+        from envcatalog.catalog.running import RunOptions, run_reference
+        from envcatalog.run.attach import Streams
+
+        streams = Streams(stdin=stdin, stdout=stdout or sys.stdout.buffer, stderr=stderr or sys.stderr.buffer)
+        return run_reference(self, reference, tuple(command), RunOptions(**options), streams)
 
     def list(self) -> tuple[Listed, ...]:
         """One row for each environment of the work tree, archived ones included."""

@@ -21,11 +21,15 @@ MACHINE = (
 )
 
 
-def guarded(command: click.Command) -> int:
-    """Run the command line; its exit code."""
+def guarded(command: click.Command, *, own_process: bool = False) -> int:
+    """Run the command line; its exit code.
+
+    Args:
+        own_process: whether the process does nothing else, so that a command may let another program take it over.
+    """
     _have_streams()
     try:
-        result = command.main(prog_name="envcat", standalone_mode=False)
+        result = command.main(prog_name="envcat", standalone_mode=False, obj={"own_process": own_process})
         sys.stdout.flush()
     except click.exceptions.Exit as stop:
         return stop.exit_code

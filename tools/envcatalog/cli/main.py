@@ -35,6 +35,7 @@ COMMANDS = {
     "restore": "Bring an archived environment back.",
     "verify": "Find versions that are no longer what they were.",
     "update": "Make locks newer, each change on a branch of its own.",
+    "run": "Run a command in an environment, in a container or locally.",
     "hooks": "Let Git check and publish: hooks for a bare repository and for a clone.",
     "doctor": "Say what this machine has, what is missing, and what to do.",
     "demo": "Walk through all of it in an empty folder.",
@@ -84,9 +85,9 @@ def cli(ctx: click.Context, directory: str | None, registry: str | None) -> None
     Each environment is one YAML file, catalog/NAME/environment.yaml. Commits and tags are its versions; a change
     becomes a published, bit-for-bit reproducible container image; and nothing else runs.
     """
-    ctx.obj = {"directory": directory, "registry": registry}
+    ctx.obj = {**(ctx.obj or {}), "directory": directory, "registry": registry}
 
 
 def main() -> None:
     """Entry point of the console script; never shows a traceback."""
-    sys.exit(guarded(cli))
+    sys.exit(guarded(cli, own_process=True))
