@@ -103,6 +103,8 @@ def test_the_examples_of_the_schema_are_valid() -> None:
             siblings = SIBLINGS.get(parts[0], {})
             inner = {**siblings, **value[parts[0]]} if isinstance(value[parts[0]], dict) else value[parts[0]]
             whole = {"name": "example", "base": {"debian": "bookworm"}, parts[0]: inner}
+            if parts[0] == "dockerfile":
+                whole = {"name": "example", "managed": "user", parts[0]: inner}
             reading = read_environment(json.dumps(whole).encode(), path, folder="example")
             assert reading.problems == (), path
     for example in load_schema("catalog")["examples"]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from envcatalog.definition.conda import conda_findings
 from envcatalog.definition.deprecation import deprecation_findings
+from envcatalog.definition.dockerfile import dockerfile_findings
 from envcatalog.definition.finding import Finding, Path, show, show_path
 from envcatalog.definition.policy_read import policy_findings
 from envcatalog.definition.references import image_error
@@ -33,6 +34,7 @@ def environment_findings(value: dict[str, Any], folder: str) -> Iterator[Finding
     yield from _aliases(value.get("aliases"))
     yield from deprecation_findings(value)
     yield from _base(_mapping(value.get("base")))
+    yield from dockerfile_findings(value)
     yield from _packages(_mapping(value.get("python")).get("packages"))
     yield from conda_findings(value)
     yield from _variables(value.get("variables"))

@@ -21,7 +21,7 @@ _KINDS = {
     "boolean": "`true` or `false`",
 }
 # Keys of the file format that later releases bring; a file from there deserves a better word than "unknown".
-_LATER = frozenset(("dockerfile", "managed", "r", "spark"))
+_LATER = frozenset(("r", "spark"))
 
 
 def schema_findings(name: SchemaName, value: Any) -> Iterator[Finding]:
@@ -97,6 +97,15 @@ def _home(key: str, allowed: Mapping[str, Any]) -> str | None:
 def _required(error: ValidationError, path: Path) -> Iterator[Finding]:
     # jsonschema names the missing key in its message only; it yields one error for each.
     missing = next(key for key in error.validator_value if error.message.startswith(f"{key!r} "))
+    yield from _missing(error, path, missing)
+
+
+def _either(error: ValidationError, path: Path) -> Iterator[Finding]:
+    # Of keys of which one must be there, the first is the usual one.
+    yield from _missing(error, path, error.validator_value[0]["required"][0])
+
+
+def _missing(error: ValidationError, path: Path, missing: str) -> Iterator[Finding]:
     where = f"`{show_path(path)}`" if path else "the file"
     described = error.schema["properties"][missing]
     examples = described.get("examples")
@@ -193,6 +202,7 @@ _MESSAGES: dict[str, Callable[[ValidationError, Path], Iterator[Finding]]] = {
     "type": _type,
     "additionalProperties": _additional,
     "required": _required,
+    "anyOf": _either,
     "enum": _enum,
     "pattern": _pattern,
     "minLength": _length,

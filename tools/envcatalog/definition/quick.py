@@ -147,6 +147,11 @@ def _ref(target: str, _schema: Schema, root: Schema) -> Check:
     return compile_check(found, root)
 
 
+def _any_of(schemas: list[Schema], _schema: Schema, root: Schema) -> Check:
+    checks = [compile_check(schema, root) for schema in schemas]
+    return lambda value: any(check(value) for check in checks)
+
+
 _SIMPLE: dict[str, Callable[[Any], Check]] = {
     "type": _type,
     "enum": _enum,
@@ -164,6 +169,7 @@ _SIMPLE: dict[str, Callable[[Any], Check]] = {
 }
 _NESTED: dict[str, Callable[[Any, Schema, Schema], Check]] = {
     "$ref": _ref,
+    "anyOf": _any_of,
     "properties": _properties,
     "additionalProperties": _additional,
     "propertyNames": _property_names,

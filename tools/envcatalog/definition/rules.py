@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from envcatalog.definition.conda import INTERPRETER as CONDA_INTERPRETER
 from envcatalog.definition.conda import python_condition
+from envcatalog.definition.dockerfile import built_base_problems
 from envcatalog.definition.finding import listed, nearest
 from envcatalog.definition.lifecycle import lifecycle_problems
 from envcatalog.definition.matchspecs import allows_python
@@ -46,7 +47,7 @@ def check_catalog(
             problems.append(_circle(reading, circles[name]))
         else:
             chain = _ancestors(environment, environments)
-            problems += _depth(reading, chain)
+            problems += [*_depth(reading, chain), *built_base_problems(reading, environment, chain)]
             problems += [*_apt(reading, environment, chain), *_platforms(reading, environment, chain)]
             problems += [*_python(reading, environment, chain), *_conda(reading, environment, chain)]
         found += sorted(problems, key=lambda problem: (problem.line, problem.column))

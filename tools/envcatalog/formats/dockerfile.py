@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 
 from envcatalog.model.problem import Problem
 
-INSTRUCTIONS = frozenset(  # noqa: SIM905 (a list would take eighteen lines)
+_KEYWORDS = (
     "ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL STOPSIGNAL USER"
-    " VOLUME WORKDIR".split()
+    " VOLUME WORKDIR"
 )
+INSTRUCTIONS = frozenset(_KEYWORDS.split())
 MAX_BYTES = 1024 * 1024
 MAX_PROBLEMS = 50
 _DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*\Z")
