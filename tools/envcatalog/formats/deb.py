@@ -12,22 +12,14 @@ from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 from envcatalog.formats.inflate import BadStream, open_inflated
+from envcatalog.formats.tar_strict import StrictInfo, StrictTar
 
 CONTROL_LIMIT = 16 << 20
 DATA_LIMIT = 16 << 30
-MEMBER_LIMIT = 200_000
-HEADER_LIMIT = 1 << 20
 SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "triggers", "config")
 
 _AR_MAGIC = b"!<arch>\n"
 _AR_HEADER = 60
-_LONG_HEADERS = (
-    tarfile.GNUTYPE_LONGNAME,
-    tarfile.GNUTYPE_LONGLINK,
-    tarfile.XHDTYPE,
-    tarfile.XGLTYPE,
-    tarfile.SOLARIS_XHDTYPE,
-)
 
 
 class BadDeb(Exception):
@@ -120,10 +112,10 @@ class DebArchive:
         self._file.seek(member.offset)
         try:
             stream = open_inflated(self._file, member.suffix, stored=member.size, limit=limit)
-            return _StrictTar.open(
+            return _Tar.open(
                 fileobj=cast(BinaryIO, _Guarded(stream, self._name)),
                 mode="r|",
-                tarinfo=_StrictInfo,
+                tarinfo=_Info,
                 bufsize=1 << 18,
                 encoding="utf-8",
                 errors="surrogateescape",
@@ -222,41 +214,13 @@ class _Guarded:
             raise BadDeb(f"`{self._name}`: {error.message}", error.hint) from None
 
 
-class _StrictInfo(tarfile.TarInfo):
-    """A header that is checked before tarfile believes it.
-
-    tarfile itself reads long names whole into memory, and takes a damaged header for the archive's end.
-    """
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        """One 512-byte block. Raises BadDeb where tarfile would be lenient."""
-        if not buf or not any(buf):
-            return super().frombuf(buf, encoding, errors)
-        try:
-            info = super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            raise BadDeb(f"the Debian package holds a damaged tar: {error}") from None
-        if info.size < 0 or (info.type in _LONG_HEADERS and info.size > HEADER_LIMIT):
-            raise BadDeb("the Debian package holds a tar header of an absurd size")
-        if info.type == tarfile.GNUTYPE_SPARSE:
-            raise BadDeb("the Debian package holds a sparse file")
-        return info
+def _failed(what: str) -> BadDeb:
+    return BadDeb(f"the Debian package holds {what}")
 
 
-class _StrictTar(tarfile.TarFile):
-    """A tar with a bound on its members, and BadDeb for every error."""
+class _Info(StrictInfo):
+    failed = staticmethod(_failed)
 
-    _count = 0
 
-    def next(self) -> tarfile.TarInfo | None:
-        try:
-            member = super().next()
-        except (tarfile.TarError, ValueError, OverflowError) as error:
-            raise BadDeb(f"the Debian package holds a damaged tar: {error}") from None
-        self._count += 1
-        if self._count > MEMBER_LIMIT:
-            raise BadDeb(f"the Debian package holds over {MEMBER_LIMIT} files")
-        if member is not None and member.size < 0:
-            raise BadDeb("the Debian package holds a tar header of an absurd size")
-        return member
+class _Tar(StrictTar):
+    failed = staticmethod(_failed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import io
 import lzma
 import sys
@@ -10,6 +11,13 @@ from typing import Any, BinaryIO, Protocol, cast
 
 XZ_MEMORY = 160 << 20  # `xz -9` needs 65 MiB; the largest dictionary in use by Debian is 64 MiB
 _CHUNK = 1 << 16
+_ERRORS: tuple[type[Exception], ...] = (
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    OSError,
+    ValueError,
+)  # the last two: bz2
 
 
 class BadStream(Exception):
@@ -22,7 +30,7 @@ class BadStream(Exception):
 
 
 class _Decoder(Protocol):
-    """The decompressor protocol that lzma, bz2 and Python 3.14's zstd share."""
+    """The decompressor protocol that lzma, bz2 and zstd share."""
 
     @property
     def eof(self) -> bool: ...
@@ -59,7 +67,7 @@ def open_inflated(file: BinaryIO, suffix: str, *, stored: int, limit: int) -> Bi
     """A stream of the inflated bytes of the next `stored` bytes of `file`.
 
     Args:
-        suffix: ``""`` (not compressed), ``.gz``, ``.xz`` or ``.zst``.
+        suffix: ``""`` (not compressed), ``.bz2``, ``.gz``, ``.xz`` or ``.zst``.
         limit: bytes that may come out at most.
 
     Raises:
@@ -75,6 +83,7 @@ class _Inflated(io.RawIOBase):
         self._limit = limit
         self._suffix = suffix
         self._decoder = _decoder(suffix)
+        self._errors = _ERRORS if suffix != ".zst" else (*_ERRORS, _zstd_error())
 
     def readable(self) -> bool:
         return True
@@ -99,7 +108,7 @@ class _Inflated(io.RawIOBase):
             return self._stored(size)
         try:
             return self._decode(size)
-        except (lzma.LZMAError, zlib.error, EOFError) as error:
+        except self._errors as error:
             raise BadStream(f"the compressed data is damaged: {error}") from None
 
     def _decode(self, size: int) -> bytes:
@@ -128,6 +137,8 @@ def _decoder(suffix: str) -> _Decoder | None:
         return None
     if suffix == ".gz":
         return _Gzip()
+    if suffix == ".bz2":
+        return cast(_Decoder, bz2.BZ2Decompressor())
     if suffix == ".xz":
         return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
     if suffix == ".zst":
@@ -136,8 +147,17 @@ def _decoder(suffix: str) -> _Decoder | None:
 
 
 def _zstd() -> _Decoder:
+    # Both refuse a window of over 128 MiB, the largest that the format's own tool makes without being asked.
     if sys.version_info >= (3, 14):
         from compression.zstd import ZstdDecompressor
+    else:
+        from backports.zstd import ZstdDecompressor
+    return cast(_Decoder, ZstdDecompressor())
 
-        return cast(_Decoder, ZstdDecompressor())
-    raise BadStream("the compression `.zst` needs Python 3.14 or later", "run with a newer Python")
+
+def _zstd_error() -> type[Exception]:
+    if sys.version_info >= (3, 14):
+        from compression.zstd import ZstdError
+    else:
+        from backports.zstd import ZstdError
+    return cast(type[Exception], ZstdError)
