@@ -72,16 +72,21 @@ def requirement_lines(text: str, origin: str, files: Files) -> Requirements:
     return reading.result()
 
 
-def read_lines(lines: Iterable[Line], files: Files, *, folder: str) -> Requirements:
+def read_lines(
+    lines: Iterable[Line], files: Files, *, folder: str = "", constraints: Iterable[Line] = ()
+) -> Requirements:
     """The same for lines that stand in another file, such as the ``pip:`` list of conda's.
 
     Args:
         folder: what precedes names of included files in notes, as the user would name it.
+        constraints: as the lines of a ``-c`` file.
     """
     reading = _Reading(files=files, folder=folder)
-    for line in lines:
-        for _, text in logical_lines(line.text):
-            reading.line(Line(text=text, file=line.file, number=line.number), "", constrains=False)
+    for constrains, given in ((False, lines), (True, constraints)):
+        for line in given:
+            for _, text in logical_lines(line.text):
+                part = Line(text=text, file=line.file, number=line.number)
+                reading.line(part, "", constrains=constrains)
     return reading.result()
 
 
