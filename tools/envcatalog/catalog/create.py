@@ -10,10 +10,10 @@ from envcatalog.catalog.content import Content
 from envcatalog.catalog.locking import write_file
 from envcatalog.catalog.places import SETTINGS_PATH, data_folder, definition_path
 from envcatalog.definition.reader import read_environment
-from envcatalog.definition.template import render
+from envcatalog.definition.template import render_environment
 from envcatalog.git.source import WorkTree
 from envcatalog.git.write import init as git_init
-from envcatalog.model.environment import Base, DebianBase
+from envcatalog.model.environment import DEFAULT_PLATFORM, Base, DebianBase, Environment, Python
 from envcatalog.model.errors import ProblemsFound, UserError
 from envcatalog.model.names import NAME_PATTERN, is_name
 
@@ -124,6 +124,7 @@ def new_environment(
     packages: Sequence[str] = (),
     apt: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
+    platforms: Sequence[str] = (),
     checks: Sequence[str] = (),
 ) -> str:
     """Write `catalog/<name>/environment.yaml`; its path relative to the root.
@@ -132,28 +133,45 @@ def new_environment(
         UserError: the name is not valid, or the environment exists.
         ProblemsFound: a value is not valid; nothing was written.
     """
+    environment = Environment(
+        name=name,
+        description=description,
+        base=base,
+        python=Python(version=python, packages=tuple(packages)) if python is not None else None,
+        apt=tuple(apt),
+        variables=tuple((variables or {}).items()),
+        platforms=tuple(platforms) or (DEFAULT_PLATFORM,),
+        checks=tuple(checks),
+    )
+    relative = new_path(root, name)
+    text = render_environment(environment).encode()
+    problems = read_environment(text, relative, folder=name).problems
+    if problems:
+        raise ProblemsFound(problems)
+    write_new(root, name, text)
+    return relative
+
+
+def new_path(root: Path, name: str) -> str:
+    """Where a new definition goes, relative to the root.
+
+    Raises:
+        UserError: the name is not valid, or the environment exists.
+    """
     if not is_name(name):
         raise UserError(
             f"`{name[:80]}` is no name for an environment",
             f"names match `{NAME_PATTERN}`, 64 characters at most",
         )
     relative = definition_path(name)
-    path = root / relative
-    if path.parent.exists() or path.parent.is_symlink():
+    folder = (root / relative).parent
+    if folder.exists() or folder.is_symlink():
         raise UserError(f"`catalog/{name}` exists already", f"edit `{relative}`")
-    text = render(
-        name,
-        description=description,
-        base=base,
-        python_version=python,
-        packages=packages,
-        apt=apt,
-        variables=variables,
-        checks=checks,
-    ).encode()
-    problems = read_environment(text, relative, folder=name).problems
-    if problems:
-        raise ProblemsFound(problems)
+    return relative
+
+
+def write_new(root: Path, name: str, text: bytes) -> None:
+    """Write the definition of an environment that is not there yet."""
+    path = root / definition_path(name)
     path.parent.mkdir(parents=True)
     write_file(path, text)
-    return relative
