@@ -160,7 +160,9 @@ class Builder:
 
     def _check_conflicts(self, environment: str, platform: PlatformPlan) -> None:
         """Layers whose paths are not known here have no claim in common with any other."""
-        listed = ((layer.title, self._entries(layer.key)) for layer in platform.layers)
+        # What the plan itself says stands above what lower layers hold: that is what it is for.
+        compared = (layer for layer in platform.layers if layer.kind != "files")
+        listed = ((layer.title, self._entries(layer.key)) for layer in compared)
         check_conflicts(environment, [(title, entries) for title, entries in listed if entries])
 
 
@@ -243,7 +245,7 @@ def _size(layer: LayerPlan) -> int:
 
 def _urgency(layer: LayerPlan) -> tuple[bool, int, str]:
     """Debian packages first, since the interpreter that compiles is among them; then the heaviest."""
-    return layer.kind == "wheels", -_size(layer), layer.key
+    return layer.kind in ("spark", "wheels"), -_size(layer), layer.key
 
 
 def _batches(layers: Iterable[LayerPlan]) -> Iterator[list[LayerPlan]]:

@@ -14,6 +14,8 @@ from envcatalog.image.tar import Entry
 from envcatalog.model.errors import Refusal
 
 _SITE_PACKAGES = re.compile(r"opt/env/lib/python[0-9.]+/site-packages/")
+# Spark's jars are a layer of their own beside its modules, and a definition's jars are others: told by file.
+_JARS = "pyspark/jars/"
 _CACHE = "__pycache__"  # a module of one file claims its own name, and with it its byte code
 _CONTENT = frozenset({"file", "hardlink"})
 
@@ -48,7 +50,8 @@ def claims_of(entries: Iterable[Entry]) -> tuple[str, ...]:
         if entry.kind == "directory" or not entry.path.startswith("opt/env/"):
             continue
         inside = _SITE_PACKAGES.sub("", entry.path)
-        claims.add(entry.path if inside == entry.path else inside.partition("/")[0])
+        is_whole = inside == entry.path or inside.startswith(_JARS)
+        claims.add(inside if is_whole else inside.partition("/")[0])
     return tuple(sorted(claims - {_CACHE}))
 
 

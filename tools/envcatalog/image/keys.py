@@ -15,20 +15,28 @@ from envcatalog.model.lock import Artefact
 from envcatalog.model.plan import LAYER_FORMAT, LayerKind, PythonTarget
 
 
-def layer_key(kind: LayerKind, artefacts: Iterable[Artefact] = (), python: PythonTarget | None = None) -> str:
+def layer_key(
+    kind: LayerKind,
+    artefacts: Iterable[Artefact] = (),
+    python: PythonTarget | None = None,
+    *,
+    links: Iterable[tuple[str, str]] = (),
+    texts: Iterable[tuple[str, str]] = (),
+) -> str:
     """The key, in the OCI spelling of a digest; the order of the artefacts does not matter.
 
     An artefact counts by file name and content: the name of a wheel is part of what an installer reads.
     """
-    return json_digest(
-        {
-            "format": LAYER_FORMAT,
-            "codec": CODEC,
-            "kind": kind,
-            "artefacts": sorted([artefact.file, artefact.sha256] for artefact in artefacts),
-            "python": _python_values(python),
-        }
-    )
+    value: dict[str, Json] = {
+        "format": LAYER_FORMAT,
+        "codec": CODEC,
+        "kind": kind,
+        "artefacts": sorted([artefact.file, artefact.sha256] for artefact in artefacts),
+        "python": _python_values(python),
+    }
+    if kind == "files":  # in no other, so that the keys of the other kinds stay as they were
+        value |= {"links": dict(links), "texts": dict(texts)}
+    return json_digest(value)
 
 
 def _python_values(python: PythonTarget | None) -> Json:

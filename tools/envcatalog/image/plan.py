@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from envcatalog.definition.canonical import definition_digest
+from envcatalog.image.additions import spark_layers, system_layers, variables
 from envcatalog.image.codec import CODEC
 from envcatalog.image.keys import layer_key
 from envcatalog.image.runtime import runtime_config
@@ -165,10 +166,14 @@ def _plan_platform(
     if is_debian and below is None:
         layers.append(_layer("root", "Debian root", (), None))
     debs_budget = max(1, (budget - 2) * 3 // 10)
-    layers += _deb_layers(locked.debs, debs_budget, python)
+    system = system_layers(locked.debs, below, platform)
+    spark = spark_layers(environment.spark, locked.files, python, below)
+    layers += [*_deb_layers(locked.debs, debs_budget, python), *system]
     if python is not None and (parent is None or parent.python is None):
         layers.append(_layer("environment", f"Python {python.version} environment", (), python))
-    layers += _wheel_layers(locked.wheels, budget - 2 - debs_budget, python)
+    layers += spark
+    wheels_budget = max(1, budget - 2 - debs_budget - len(system) - len(spark))
+    layers += _wheel_layers(locked.wheels, wheels_budget, python)
     check_layer_count(environment.name, platform, len(layers))
     return PlatformPlan(
         platform=platform,
@@ -181,6 +186,7 @@ def _plan_platform(
             base=lock.base if isinstance(lock.base, LockedImage) else None,
             parent=below.config if below else None,
             adds_python=python is not None and (parent is None or parent.python is None),
+            variables=variables(locked.debs, below, platform, environment.spark, python),
         ),
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from envcatalog.model.environment import Environment
 from envcatalog.model.image import KEY_ENVIRONMENT, KEY_PLAN
@@ -28,6 +29,7 @@ def runtime_config(
     base: LockedImage | None,
     parent: RuntimeConfig | None,
     adds_python: bool,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> RuntimeConfig:
     """The configuration of one environment, its parent's included.
 
@@ -36,6 +38,7 @@ def runtime_config(
         base: the base image, when the environment itself names one.
         parent: the parent environment's configuration.
         adds_python: the environment, and not its parent, has the interpreter.
+        variables: what its layers ask for, such as ``JAVA_HOME``; the definition's own win.
 
     A Debian base starts as the user 1000 in ``/home/app`` with ``LANG=C.UTF-8`` and, if it has Python, with
     ``python``; the definition wins. An entrypoint without a command drops the inherited command, as
@@ -49,7 +52,7 @@ def runtime_config(
     if environment.inference:
         ports.add(environment.inference.port)
     return RuntimeConfig(
-        env=_env(environment, below, adds_python=adds_python),
+        env=_env(environment, below, variables, adds_python=adds_python),
         user=container.user or below.user,
         workdir=container.workdir or below.workdir,
         entrypoint=entrypoint or below.entrypoint,
@@ -79,8 +82,10 @@ def _defaults(
     )
 
 
-def _env(environment: Environment, below: RuntimeConfig, *, adds_python: bool) -> tuple[tuple[str, str], ...]:
-    values = dict(below.env)
+def _env(
+    environment: Environment, below: RuntimeConfig, variables: Mapping[str, str], *, adds_python: bool
+) -> tuple[tuple[str, str], ...]:
+    values = dict(below.env) | dict(variables)
     own = dict(environment.variables)
     inherited = values.get("PATH", BASE_PATH)
     if adds_python:

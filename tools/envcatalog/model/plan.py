@@ -10,7 +10,7 @@ from envcatalog.model.lock import Artefact, Interpreters
 
 LAYER_FORMAT = 1
 
-LayerKind = Literal["root", "debs", "environment", "conda", "wheels", "files"]
+LayerKind = Literal["root", "debs", "environment", "conda", "spark", "jars", "wheels", "files"]
 ActionKind = Literal["build", "skip", "retag", "refuse"]
 
 
@@ -38,7 +38,10 @@ class LayerPlan:
         title: for people: ``scikit-learn 1.6.1`` or ``9 small packages``.
         platform: only set in what it determines (``debs``, ``wheels`` of that platform); part of no title.
         artefacts: sorted by name; empty for ``root`` and ``environment``.
-        python: for ``environment``, ``conda``, ``wheels``, and those ``debs`` that hold Python modules.
+        python: for ``environment``, ``conda``, ``spark``, ``jars``, ``wheels``, and those ``debs`` that hold
+            Python modules.
+        links: for ``files``: path without a leading slash to target, sorted.
+        texts: for ``files``: path without a leading slash to content, sorted.
     """
 
     key: str
@@ -46,6 +49,8 @@ class LayerPlan:
     title: str
     artefacts: tuple[Artefact, ...] = ()
     python: PythonTarget | None = None
+    links: tuple[tuple[str, str], ...] = ()
+    texts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

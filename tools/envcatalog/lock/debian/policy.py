@@ -7,7 +7,7 @@ Essential packages (coreutils, bash ...) are depended on by nobody, so they are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 BASE_PACKAGES = (
     "base-files",  # /etc/os-release, /etc/debian_version, the folders of the file system
@@ -34,10 +34,26 @@ NOT_FOLLOWED: Mapping[str, str] = {
     "ucf": "keeps changed configuration files across upgrades, and an image is never upgraded in place",
 }
 
+# The long-term releases of Java that Debian has had since bullseye.
+_JAVA_VERSIONS = (11, 17, 21, 25)
+# What Spark is given: 3.3 to 4.0 are made for 17; the suites after bookworm no longer have it.
+_JAVA_OF_SUITE = {"bullseye": 17, "bookworm": 17}
+_JAVA_OTHERWISE = 21
+
 NOT_FOLLOWED_FROM: Mapping[tuple[str, str], str] = {
     ("base-files", "awk"): "its postinst uses awk",
     ("ca-certificates", "openssl"): "its postinst hashes certificates; the bundle alone is written instead",
+    ("bash", "debianutils"): "its postinst registers the shell",
     ("dash", "debianutils"): "its postinst registers the shell",
+    ("r-base-core", "xdg-utils"): "opens a browser on the desktop",
+    **{
+        (f"openjdk-{version}-jre-headless", name): why
+        for version in _JAVA_VERSIONS
+        for name, why in (
+            ("java-common", "chooses between several Javas"),
+            ("util-linux", "its postinst asks whether /proc is mounted"),
+        )
+    },
 }
 
 
@@ -49,3 +65,18 @@ def is_followed(package: str, dependency: str) -> bool:
 def interpreter_packages(version: str) -> tuple[str, ...]:
     """A Debian Python: the interpreter and the standard library, without tkinter and idle."""
     return (f"libpython{version}-stdlib", f"python{version}-minimal")
+
+
+def spark_packages(suite: str) -> tuple[str, ...]:
+    """A Java runtime, and what Spark's programs call: they are scripts of bash."""
+    java = _JAVA_OF_SUITE.get(suite, _JAVA_OTHERWISE)
+    return ("bash", "coreutils", f"openjdk-{java}-jre-headless")
+
+
+def r_packages(names: Iterable[str]) -> tuple[str, ...]:
+    """R, what its front end calls, and packages of CRAN by the names that Debian gives them.
+
+    Source: Debian R packaging policy, "Package naming": the name of CRAN in lower case behind ``r-cran-``.
+    """
+    wanted = (f"r-cran-{name.lower()}" for name in names)
+    return ("bash", "coreutils", "debianutils", "grep", "r-base-core", "sed", *wanted)

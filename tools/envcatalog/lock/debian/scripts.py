@@ -17,25 +17,44 @@ from envcatalog.model.errors import Refusal
 from envcatalog.model.lock import Deb
 from envcatalog.model.seams import Artefacts, Progress
 
+_LINKS = "its links are made by `image/alternatives.py`"
+
 TREATED: Mapping[str, str] = {
     "base-files": "its folders and links are made by the image's root layer",
+    "bash": "the alternative is a manual page",
     "ca-certificates": "the bundle is written from the package's certificates by the image's deb layer",
+    "ca-certificates-java": "the key store is written from `ca-certificates` by the image's layer of system links",
+    "coreutils": "the script makes a link that the package itself has since /bin is one with /usr/bin",
     "dash": "the package itself ships /bin/sh; the script moves an older one aside",
+    "debianutils": _LINKS + "; the list of login shells is for logins",
+    "fontconfig": "the script fills a cache, which programs do without",
+    "fontconfig-config": _LINKS,
+    "gawk": _LINKS,
     "git": "the script moves folders of versions before 2.0",
+    "libatlas3-base": _LINKS,
+    "libblas3": _LINKS,
     "libc6": "the script restarts services on upgrades; libraries are found without a cache",
     "libgcrypt20": "the script removes libraries that were left by hand",
     "libglib2.0-0*": "schemas and modules are compiled for desktop programs, and the package has none",
     "libgssapi-krb5-2": "the script places an empty example of a configuration",
+    "liblapack3": _LINKS,
+    "libopenblas0-*": _LINKS,
+    "libpaper*": "without /etc/papersize the paper has the library's default size",
     "libpython3.*-minimal": "the script prints a comment",
     "libreadline8*": "the script undoes a diversion of older versions",
     "libselinux1": "the script removes a left-over of the move to /usr",
     "libsensors5": "the script gives up a configuration file of older versions",
+    "libtirpc3t64": "the script diverts files that have moved to /usr",
+    "mawk": _LINKS,
     "netbase": "/etc/hosts is the engine's, and /etc/networks means nothing in a container",
+    "openjdk-*-jre-headless": _LINKS + "; preferences of the whole system and binfmt are not for a container",
     "perl": "the alternatives are for its `rename` command alone",
     "python3.*-minimal": "byte code is made by the builder",
+    "r-base-core": _LINKS + "; R does without an empty site library",
     "readline-common": "the script copies a default /etc/inputrc, for keyboards",
     "tzdata": "without /etc/localtime the time is UTC, as the script's default",
     "x11-common": "the script registers a service",
+    "xdg-utils": _LINKS,
 }
 
 _READERS = (
