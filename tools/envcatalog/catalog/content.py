@@ -169,7 +169,7 @@ class Content:
         for environment in self.chain(name):
             lock = self.lock(environment.name)
             for platform in lock.platforms if lock else ():
-                if artefact in (*platform.debs, *platform.wheels):
+                if artefact in (*platform.debs, *platform.conda, *platform.wheels, *platform.files):
                     owners.append(environment.name)
         return owners[-1]
 

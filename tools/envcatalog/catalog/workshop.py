@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envcatalog.catalog.content import Content
+from envcatalog.lock.conda.channels import rooted
 from envcatalog.model.errors import UserError
 from envcatalog.model.image import KEY_LAYER, BaseImage, BuiltImage, Layer
 from envcatalog.model.plan import BaseManifest, ImagePlan
@@ -26,14 +27,14 @@ class Workshop:
     """Artefacts, builder and base images of one catalog on one machine.
 
     Args:
-        root: the catalog's root, to which ``oci:`` bases are relative.
+        root: the catalog's root, to which ``oci:`` bases and the settings' folders are relative.
         cache: folder for artefacts, layers and blobs; safe to share between processes and to delete.
     """
 
     def __init__(self, *, root: Path, cache: Path, settings: Settings, progress: Progress) -> None:
         self.root = root
         self.cache = cache
-        self.settings = settings
+        self.settings = rooted(settings, root)
         self.progress = progress
 
     @cached_property

@@ -6,24 +6,26 @@ Several processes may share the cache: a file appears under its digest in one st
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from threading import Lock
 
 from envcatalog.lock.addresses import look_up, recall
+from envcatalog.lock.conda.channels import package_addresses
 from envcatalog.lock.download import DifferentError, Downloader, GoneError
 from envcatalog.lock.indexes import machine_indexes
 from envcatalog.lock.named import check_index
-from envcatalog.lock.urls import credentials_in
+from envcatalog.lock.urls import credentials_in, local_path
 from envcatalog.model.errors import Refusal, UserError
-from envcatalog.model.lock import Artefact, Deb, Wheel
+from envcatalog.model.lock import Artefact, CondaPackage, Deb, Wheel
 from envcatalog.model.seams import Bar, Progress
 from envcatalog.model.settings import DebianMirror, Settings
 
 PARALLEL = 4
 _DAY = 86400.0  # seconds
+Fetch = Callable[..., None]  # `Downloader.fetch`, or one with the same arguments
 
 
 class _StoppedError(Exception):
@@ -51,7 +53,7 @@ class _Meter:
 
 
 class ArtefactStore:
-    """`model.seams.Artefacts` over the configured indexes and mirrors.
+    """`model.seams.Artefacts` over the configured indexes, mirrors and channels.
 
     Args:
         cache: the cache folder; files go to ``artefacts/sha256/`` below it.
@@ -154,9 +156,8 @@ class ArtefactStore:
         with NamedTemporaryFile(dir=self._folder, prefix=".", suffix=".part", delete=False) as out:
             temporary = Path(out.name)
             try:
-                downloader.fetch(
-                    url, out.file, size=artefact.size, sha256=artefact.sha256, advance=bar.advance
-                )
+                fetch = _fetcher(artefact, url, downloader)
+                fetch(url, out.file, size=artefact.size, sha256=artefact.sha256, advance=bar.advance)
                 out.flush()
                 temporary.replace(target)
             except DifferentError as error:
@@ -178,6 +179,9 @@ class ArtefactStore:
             mirrors = _snapshots_last(self._mirrors())
             for deb in debs:
                 places[deb.sha256] = tuple(f"{mirror.url.rstrip('/')}/{deb.path}" for mirror in mirrors)
+        for package in missing:
+            if isinstance(package, CondaPackage):
+                places[package.sha256] = package_addresses(package, self._settings)
         return places
 
     def _wheel_places(self, wheels: Sequence[Wheel]) -> dict[str, tuple[str, ...]]:
@@ -213,15 +217,24 @@ class Gone(Refusal):
     """
 
     def __init__(self, artefact: Artefact, environment: str = "") -> None:
-        where = "package index" if isinstance(artefact, Wheel) else "Debian mirrors"
-        extra = (
-            "" if isinstance(artefact, Wheel) else ", or name a snapshot archive in `catalog/catalog.yaml`"
-        )
+        where, extra = "package index", ""
+        if isinstance(artefact, CondaPackage):
+            where = f"conda channel `{artefact.channel}`"
+        elif isinstance(artefact, Deb):
+            where, extra = "Debian mirrors", ", or name a snapshot archive in `catalog/catalog.yaml`"
         command = f"envcat lock --upgrade-package {artefact.name} {environment}".rstrip()
         super().__init__(
             f"`{artefact.file}` of `{artefact.name}` is no longer in the {where}", f"run `{command}`{extra}"
         )
         self.artefact = artefact
+
+
+def _fetcher(artefact: Artefact, url: str, downloader: Downloader) -> Fetch:
+    if isinstance(artefact, CondaPackage) and local_path(url) is None:
+        from envcatalog.lock.conda.download import fetch_package
+
+        return fetch_package
+    return downloader.fetch
 
 
 def _different(artefact: Artefact, error: DifferentError) -> Refusal:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from envcatalog.model.environment import DebianBase, Environment
 from envcatalog.model.errors import Refusal
-from envcatalog.model.lock import Bytecode, Deb, Lock, PlatformLock, Wheel
+from envcatalog.model.lock import Bytecode, CondaPackage, Deb, Lock, PlatformLock, Wheel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,20 @@ class Parent:
         """The wheels that are there already; Refusal for a platform that the base lacks."""
         return self._platform(platform).wheels
 
+    def conda(self, platform: str) -> tuple[CondaPackage, ...]:
+        """The conda packages that are there already; Refusal for a platform that the base lacks."""
+        return self._platform(platform).conda
+
+    @property
+    def has_conda(self) -> bool:
+        """Whether the prefix is one of conda."""
+        return any(item.conda for item in self.platforms)
+
+    def conda_versions(self) -> tuple[tuple[str, str, str], ...]:
+        """Names, versions and builds over all platforms, sorted."""
+        found = {(one.name, one.version, one.build) for item in self.platforms for one in item.conda}
+        return tuple(sorted(found))
+
     def deb_versions(self) -> tuple[tuple[str, str], ...]:
         """Names and versions over all platforms, sorted."""
         return tuple(sorted({(deb.name, deb.version) for item in self.platforms for deb in item.debs}))
@@ -74,6 +88,7 @@ def _union(locks: Sequence[Lock], platform: str) -> PlatformLock:
     return PlatformLock(
         platform=platform,
         debs=tuple(sorted((deb for part in parts for deb in part.debs), key=lambda deb: deb.name)),
+        conda=tuple(sorted((one for part in parts for one in part.conda), key=lambda one: one.name)),
         wheels=tuple(
             sorted((wheel for part in parts for wheel in part.wheels), key=lambda wheel: wheel.name)
         ),

@@ -1,4 +1,4 @@
-"""Environment to Lock: base, Debian packages, interpreter and wheels, each solved only when it must be.
+"""Environment to Lock: base, Debian and conda packages, interpreter and wheels, each solved only when it must be.
 
 For each part the lock keeps a digest of what the part was solved from. A part whose inputs are as they were
 is taken over from the previous lock without asking anyone: an edit of one Python package needs no Debian
@@ -16,15 +16,25 @@ from envcatalog.definition.canonical import definition_digest
 from envcatalog.lock.images import ImageResolver, host_bytecode, lock_image
 from envcatalog.lock.parent import Parent
 from envcatalog.lock.pypi import WheelRequest, lock_wheels
-from envcatalog.lock.tags import glibc_minor
 from envcatalog.lock.work import Work
 from envcatalog.model.environment import Environment, EnvironmentBase, ImageBase
 from envcatalog.model.errors import Refusal
-from envcatalog.model.lock import Bytecode, Deb, Lock, LockedEnvironment, LockedImage, PlatformLock, Wheel
+from envcatalog.model.lock import (
+    Bytecode,
+    CondaPackage,
+    Deb,
+    Lock,
+    LockedEnvironment,
+    LockedImage,
+    PlatformLock,
+    Wheel,
+)
 from envcatalog.model.seams import Progress
 from envcatalog.model.settings import Settings
 
 __all__ = ["Parent", "lock_environment"]
+
+CondaByPlatform = Mapping[str, tuple[CondaPackage, ...]]
 
 
 def lock_environment(
@@ -44,8 +54,8 @@ def lock_environment(
     Args:
         parent: what it inherits; None unless its base is an environment.
         previous: its last lock; versions in it are kept, unless upgraded.
-        upgrade: take the newest of everything: base image, Debian packages, wheels.
-        upgrade_packages: names of Debian packages and Python projects to take the newest of.
+        upgrade: take the newest of everything: base image, Debian and conda packages, wheels.
+        upgrade_packages: names of Debian and conda packages and Python projects to take the newest of.
 
     Raises:
         Refusal: no solution, a wrong signature, a file that is gone; the message names the package.
@@ -65,16 +75,27 @@ def lock_environment(
     )
     base = _lock_base(work, images)
     debs = _lock_debs(work)
-    bytecode = _lock_bytecode(work)
-    wheels = _lock_wheels(work, bytecode or (parent.bytecode if parent else None))
+    conda = _lock_conda(work)
+    bytecode = _lock_bytecode(work, conda)
+    compiler = bytecode or (parent.bytecode if parent else None)
+    wheels = _lock_wheels(work, compiler, conda)
     inputs = {"debs": work.debs_input(), "bytecode": work.bytecode_input() if bytecode else None}
-    inputs["wheels"] = work.wheels_input(bytecode or (parent.bytecode if parent else None))
+    inputs["wheels"] = work.wheels_input(compiler, conda)
+    if environment.conda is not None:
+        from envcatalog.lock.conda.resolve import conda_input
+
+        inputs["conda"] = conda_input(work)
     return Lock(
         definition=definition_digest(environment),
         base=base,
         bytecode=bytecode,
         platforms=tuple(
-            PlatformLock(platform=name, debs=debs.get(name, ()), wheels=wheels.get(name, ()))
+            PlatformLock(
+                platform=name,
+                debs=debs.get(name, ()),
+                conda=conda.get(name, ()),
+                wheels=wheels.get(name, ()),
+            )
             for name in sorted(environment.platforms)
         ),
         inputs=tuple((part, digest) for part, digest in sorted(inputs.items()) if digest is not None),
@@ -131,7 +152,19 @@ def _lock_debs(work: Work) -> Mapping[str, tuple[Deb, ...]]:
     return {**keep, **found}
 
 
-def _lock_bytecode(work: Work) -> Bytecode | None:
+def _lock_conda(work: Work) -> CondaByPlatform:
+    if work.environment.conda is None:
+        return {}
+    from envcatalog.lock.conda.resolve import lock_conda
+
+    return lock_conda(work)
+
+
+def _lock_bytecode(work: Work, conda: CondaByPlatform) -> Bytecode | None:
+    if work.uses_conda:
+        from envcatalog.lock.conda.resolve import conda_bytecode
+
+        return conda_bytecode(work, conda)
     digest, python = work.bytecode_input(), work.environment.python
     if digest is None or python is None:
         return None
@@ -155,8 +188,10 @@ def _lock_bytecode(work: Work) -> Bytecode | None:
     )
 
 
-def _lock_wheels(work: Work, bytecode: Bytecode | None) -> Mapping[str, tuple[Wheel, ...]]:
-    digest, python = work.wheels_input(bytecode), work.environment.python
+def _lock_wheels(
+    work: Work, bytecode: Bytecode | None, conda: CondaByPlatform
+) -> Mapping[str, tuple[Wheel, ...]]:
+    digest, python = work.wheels_input(bytecode, conda), work.environment.python
     if digest is None or python is None or bytecode is None:
         return {}
     last = {item.platform: item.wheels for item in work.previous.platforms} if work.previous else {}
@@ -173,7 +208,7 @@ def _lock_wheels(work: Work, bytecode: Bytecode | None) -> Mapping[str, tuple[Wh
             requirements=tuple(sorted(python.packages)),
             python=bytecode.python,
             platform=platform,
-            glibc=glibc_minor(work.suite),
+            glibc=work.glibc,
             installed=work.parent.wheels(platform) if work.parent else (),
             parent=work.parent.environment if work.parent else "",
             preferred=() if work.upgrade else tuple(preferred),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from envcatalog.lock.conda.virtual import wheel_glibc
 from envcatalog.lock.parent import Parent
-from envcatalog.lock.tags import glibc_minor
 from envcatalog.model.digest import Json, json_digest
 from envcatalog.model.environment import DebianBase, Environment
-from envcatalog.model.lock import Bytecode, Lock
+from envcatalog.model.lock import Bytecode, CondaPackage, Lock
 from envcatalog.model.seams import Progress
 from envcatalog.model.settings import Settings
 
@@ -40,10 +40,20 @@ class Work:
         """Whether this environment, and not an ancestor, is the one that adds Python."""
         return self.environment.python is not None and not (self.parent and self.parent.bytecode)
 
+    @property
+    def uses_conda(self) -> bool:
+        """Whether the interpreter, if there is one, is conda's."""
+        return self.environment.conda is not None or bool(self.parent and self.parent.has_conda)
+
+    @property
+    def glibc(self) -> int:
+        """The N of the glibc 2.N that wheels may ask for."""
+        return wheel_glibc(self.environment.conda, self.suite)
+
     def deb_names(self) -> tuple[str, ...]:
         """The Debian packages it asks for, without what its ancestors have."""
         names = set(self.environment.apt)
-        if self.suite and self.brings_python and self.environment.python:
+        if self.suite and self.brings_python and self.environment.python and not self.uses_conda:
             from envcatalog.lock.debian.solve import python_packages
 
             names |= set(python_packages(self.suite, self.environment.python.version))
@@ -61,25 +71,38 @@ class Work:
         return json_digest({"suite": self.suite, "names": self.deb_names(), "present": present})
 
     def bytecode_input(self) -> str | None:
-        """What the compiling interpreter follows from."""
-        if not self.brings_python or self.environment.python is None:
+        """What the compiling interpreter follows from; None where conda brings it, which needs no question."""
+        if not self.brings_python or self.environment.python is None or self.uses_conda:
             return None
         return json_digest({"suite": self.suite, "python": self.environment.python.version})
 
-    def wheels_input(self, bytecode: Bytecode | None) -> str | None:
+    def wheels_input(
+        self, bytecode: Bytecode | None, conda: Mapping[str, Sequence[CondaPackage]]
+    ) -> str | None:
         """What the wheels follow from; None where there are none to lock."""
         if self.environment.python is None or not self.environment.python.packages or bytecode is None:
             return None
         indexes: Json = [[index.name, sorted(index.packages)] for index in self.settings.indexes]
-        return json_digest(
-            {
-                "requirements": sorted(self.environment.python.packages),
-                "python": bytecode.python,
-                "glibc": glibc_minor(self.suite),
-                "present": self.parent.wheel_versions() if self.parent else (),
-                "indexes": indexes,
-            }
-        )
+        value: dict[str, Json] = {
+            "requirements": sorted(self.environment.python.packages),
+            "python": bytecode.python,
+            "glibc": self.glibc,
+            "present": self.parent.wheel_versions() if self.parent else (),
+            "indexes": indexes,
+        }
+        if self.uses_conda:
+            value["conda"] = sorted(
+                {
+                    f"{platform}/{package.file}"
+                    for platform in self.environment.platforms
+                    for package in (*self.inherited_conda(platform), *conda.get(platform, ()))
+                }
+            )
+        return json_digest(value)
+
+    def inherited_conda(self, platform: str) -> tuple[CondaPackage, ...]:
+        """The conda packages of the ancestors."""
+        return self.parent.conda(platform) if self.parent else ()
 
     def unchanged(self, part: str, digest: str | None, names: Sequence[str]) -> bool:
         """Whether the previous lock's part still holds: same inputs, and nothing in it to be upgraded."""

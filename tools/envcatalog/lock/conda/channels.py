@@ -13,6 +13,7 @@ from pathlib import Path
 from envcatalog.lock.conda.condarc import machine_configuration
 from envcatalog.lock.urls import local_path, without_credentials
 from envcatalog.model.errors import UserError
+from envcatalog.model.lock import CondaPackage
 from envcatalog.model.settings import Settings
 
 # conda's way of putting a token into an address: `https://host/t/TOKEN/channel`
@@ -52,6 +53,12 @@ def channel_addresses(name: str, settings: Settings, root: Path | None = None) -
     from rattler import Channel
 
     return (_as_url(Channel(name).base_url, None),)
+
+
+def package_addresses(package: CondaPackage, settings: Settings) -> tuple[str, ...]:
+    """Where a locked package may be, credentials included; same errors as `channel_addresses`."""
+    found = channel_addresses(package.channel, settings)
+    return tuple(f"{address}/{package.subdir}/{package.file}" for address in found)
 
 
 def without_secrets(text: str) -> str:
