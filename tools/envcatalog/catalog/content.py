@@ -10,15 +10,17 @@ import difflib
 from collections.abc import Iterable
 from functools import cached_property
 
-from envcatalog.catalog.places import SETTINGS_PATH, definition_path, lock_path
+from envcatalog.catalog.choosing import chosen_builder, own_builder
+from envcatalog.catalog.places import SETTINGS_PATH, definition_path, environment_folder, lock_path
 from envcatalog.definition.canonical import definition_digest
 from envcatalog.definition.order import base_first
 from envcatalog.definition.reader import Reading, read_environment, read_settings
 from envcatalog.git.source import Source
 from envcatalog.image.plan import plan_image
 from envcatalog.lock.file import load_lock, lock_digest
-from envcatalog.model.environment import DebianBase, Environment, EnvironmentBase
+from envcatalog.model.environment import BuilderName, DebianBase, Environment, EnvironmentBase
 from envcatalog.model.errors import ProblemsFound, Refusal, UserError
+from envcatalog.model.files import FolderFile
 from envcatalog.model.lock import Artefact, Lock, LockedEnvironment
 from envcatalog.model.names import NAME_MAX, is_name
 from envcatalog.model.plan import ImagePlan
@@ -34,10 +36,15 @@ class Stale(Refusal):
 
 
 class Content:
-    """Settings, definitions, locks and plans of one source."""
+    """Settings, definitions, locks and plans of one source.
 
-    def __init__(self, source: Source) -> None:
+    Args:
+        builder: the builder that a command asks for, instead of the definitions' own.
+    """
+
+    def __init__(self, source: Source, builder: BuilderName | None = None) -> None:
         self.source = source
+        self.builder = builder
         self._readings: dict[str, Reading] = {}
         self._locks: dict[str, Lock | None] = {}
         self._plans: dict[str, ImagePlan] = {}
@@ -158,10 +165,23 @@ class Content:
             raise Stale(name, "lock is stale: definition changed")
         if (
             isinstance(lock.base, LockedEnvironment)
-            and lock.base.plan != self.plan(lock.base.environment).digest
+            and lock.base.plan != self.locked_plan(lock.base.environment).digest
         ):
             raise Stale(name, f"lock is stale: base `{lock.base.environment}` changed")
+        if environment.dockerfile is not None:
+            self._check_dockerfile(environment, lock)
         return lock
+
+    def _check_dockerfile(self, environment: Environment, lock: Lock) -> None:
+        from envcatalog.lock.dockerfile import is_current
+
+        name, locked = environment.name, lock.dockerfile
+        if locked is None or not is_current(locked, environment, self.folder(name)):
+            raise Stale(name, "lock is stale: Dockerfile or context changed")
+
+    def folder(self, name: str) -> tuple[FolderFile, ...]:
+        """All files of an environment's folder."""
+        return self.source.folder(environment_folder(name))
 
     def owner(self, name: str, artefact: Artefact) -> str:
         """Which environment of the chain locks an artefact; the last one where several do."""
@@ -178,18 +198,42 @@ class Content:
 
         Raises:
             Stale, ProblemsFound, UserError: as `fresh_lock` and `chain`.
-            Refusal: it would have more layers than an image may have.
+            Refusal: the builder that is asked for cannot build it, or it would have more layers than an image may have.
         """
+        plan = self.locked_plan(name)
+        environment = self.environment(name)
+        if self.builder is None or chosen_builder(environment, self.builder) == own_builder(environment):
+            return plan
+        if self.builder == "embedded":
+            return self._image_plan(name)
+        from envcatalog.image.docker_plan import plan_for_docker
+
+        return plan_for_docker(plan)
+
+    def locked_plan(self, name: str) -> ImagePlan:
+        """The same by the definition's own builder, whatever a command asks for: what the lock of a child names."""
         if name not in self._plans:
             self.chain(name)
-            environment = self.environment(name)
-            base = environment.base
-            parent = self.plan(base.environment) if isinstance(base, EnvironmentBase) else None
-            lock = self.fresh_lock(name)
-            self._plans[name] = plan_image(
-                environment, lock, lock_digest=lock_digest(lock), parent=parent, budget=self.settings.layers
-            )
+            plan = self._image_plan(name)
+            if plan.builder != own_builder(self.environment(name)).builder:
+                from envcatalog.image.docker_plan import plan_for_docker
+
+                plan = plan_for_docker(plan)
+            self._plans[name] = plan
         return self._plans[name]
+
+    def _image_plan(self, name: str) -> ImagePlan:
+        environment = self.environment(name)
+        base = environment.base
+        parent = self.locked_plan(base.environment) if isinstance(base, EnvironmentBase) else None
+        lock = self.fresh_lock(name)
+        if environment.dockerfile is not None:
+            from envcatalog.image.docker_plan import plan_dockerfile
+
+            return plan_dockerfile(environment, lock, lock_digest=lock_digest(lock))
+        return plan_image(
+            environment, lock, lock_digest=lock_digest(lock), parent=parent, budget=self.settings.layers
+        )
 
     def _unknown(self, name: str) -> UserError:
         near = difflib.get_close_matches(name[:NAME_MAX], self.names, n=1)

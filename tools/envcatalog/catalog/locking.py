@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from envcatalog.catalog.content import Content, Stale
 from envcatalog.catalog.differ import Side, diff_sides
-from envcatalog.catalog.places import lock_path
+from envcatalog.catalog.places import environment_folder, lock_path
 from envcatalog.catalog.workshop import Workshop
 from envcatalog.lock.file import dump_lock, lock_digest
 from envcatalog.lock.resolve import Parent, lock_environment
@@ -80,7 +81,7 @@ def parent_of(content: Content, name: str) -> Parent | None:
     return Parent.of(
         environments=chain,
         locks=tuple(content.fresh_lock(item.name) for item in chain),
-        plan_digest=content.plan(base).digest,
+        plan_digest=content.locked_plan(base).digest,
     )
 
 
@@ -137,7 +138,20 @@ def solve(
         cache=workshop.cache,
         progress=workshop.progress,
     )
-    return previous, lock
+    if environment.dockerfile is None:
+        return previous, lock
+    from envcatalog.lock.dockerfile import lock_dockerfile
+
+    locked = lock_dockerfile(
+        environment,
+        content.source.folder(environment_folder(name)),
+        previous=previous,
+        upgrade=upgrade,
+        upgrade_packages=upgrade_packages,
+        images=workshop.images,
+        progress=workshop.progress,
+    )
+    return previous, replace(lock, dockerfile=locked)
 
 
 def write_file(path: Path, data: bytes) -> None:

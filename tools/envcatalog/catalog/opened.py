@@ -14,6 +14,7 @@ from envcatalog.catalog.workshop import Workshop
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.source import Revision, WorkTree
 from envcatalog.git.versions import scan
+from envcatalog.model.environment import BuilderName
 from envcatalog.model.errors import UserError
 from envcatalog.model.seams import Progress, Registry, Silent
 from envcatalog.model.version import Version
@@ -29,6 +30,7 @@ class OpenCatalog:
         self.repository = repository
         self.cache = cache
         self.progress = progress
+        self.builder: BuilderName | None = None  # the one that the command asks for
         self._at: dict[str, Content] = {}
         self._warned: set[str] = set()
 
@@ -60,12 +62,12 @@ class OpenCatalog:
     @cached_property
     def content(self) -> Content:
         """The work tree's content, uncommitted edits included."""
-        return Content(WorkTree(self.repository.root))
+        return Content(WorkTree(self.repository.root, self.repository), self.builder)
 
     def at(self, commit: str) -> Content:
         """The content at a commit, by its full id."""
         if commit not in self._at:
-            self._at[commit] = Content(Revision(self.repository, commit))
+            self._at[commit] = Content(Revision(self.repository, commit), self.builder)
         return self._at[commit]
 
     def forget(self, commit: str) -> None:

@@ -8,6 +8,11 @@ from pathlib import Path
 SETTINGS_PATH = "catalog/catalog.yaml"
 
 
+def environment_folder(name: str) -> str:
+    """Folder of an environment below the catalog's root."""
+    return f"catalog/{name}"
+
+
 def definition_path(name: str) -> str:
     """Path of a definition below the catalog's root."""
     return f"catalog/{name}/environment.yaml"

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from envcatalog.git.folder_files import commit_files, worktree_files
 from envcatalog.git.folders import tree_entries
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.suspicion import Suspicion
 from envcatalog.git.trees import DEFINITION, FOLDER, LOCK, Listing, TreeFile, files, listing
 from envcatalog.model.errors import Refusal
+from envcatalog.model.files import FolderFile
 from envcatalog.model.names import is_name
 
 DEFINITION_LIMIT = 1024 * 1024
@@ -39,6 +41,9 @@ class Source(Protocol):
 
     def read_each(self, file: str) -> Iterator[tuple[str, bytes]]:
         """(name, bytes) of `environment.yaml` or `lock.json` of every environment that has it, by name."""
+
+    def folder(self, folder: str) -> tuple[FolderFile, ...]:
+        """All files below a folder, sorted; links are not followed."""
 
     def skipped(self) -> tuple[Suspicion, ...]:
         """What looks like an environment and is none."""
@@ -85,6 +90,11 @@ class Revision:
         for name, blob in zip(wanted, found, strict=True):
             yield name, _capped(f"{FOLDER}/{name}/{file}", blob.data)
 
+    def folder(self, folder: str) -> tuple[FolderFile, ...]:
+        """See `Source`."""
+        _check_path(folder)
+        return commit_files(self._repository, self.commit, folder)
+
     def skipped(self) -> tuple[Suspicion, ...]:
         """See `Source`."""
         return self._list().skipped
@@ -119,10 +129,15 @@ class Revision:
 
 
 class WorkTree:
-    """The files on disk as a source, uncommitted edits included."""
+    """The files on disk as a source, uncommitted edits included.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        repository: of these files; without it what Git ignores is part of a folder, too.
+    """
+
+    def __init__(self, root: Path, repository: CatalogRepository | None = None) -> None:
         self.root = root
+        self._repository = repository
         self._skipped: tuple[Suspicion, ...] | None = None
         self._names: tuple[str, ...] = ()
 
@@ -150,6 +165,11 @@ class WorkTree:
             data = _read_file(f"{root}/{path}", path, limit)
             if data is not None:
                 yield name, data
+
+    def folder(self, folder: str) -> tuple[FolderFile, ...]:
+        """See `Source`. Files that a commit would hold; their modes and bytes as they are on disk."""
+        _check_path(folder)
+        return worktree_files(self.root, folder, self._repository)
 
     def skipped(self) -> tuple[Suspicion, ...]:
         """See `Source`."""
