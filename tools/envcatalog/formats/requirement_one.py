@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
@@ -11,6 +12,8 @@ from envcatalog.definition.requirements import Refused, package_name, read_requi
 
 MAX_TEXT = 500  # of a definition's requirement
 MAX_LINE = 4000
+MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
+PYTHONS = tuple(f"3.{minor}" for minor in range(8, 16))
 
 _ADDRESS = re.compile(
     r"(?:[a-z]+\+)?[a-z][a-z0-9+.-]*://|git\+|(?:-e\s*)?file:|\.{0,2}[/\\]|\.{1,2}\Z|~/", re.I
@@ -150,12 +153,9 @@ def marker_holds(marker: str) -> bool | None:
     """Whether it holds in every Linux image with CPython 3.8 or later (True), in none (False), or in some (None)."""
     from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 
-    found = set()
-    patches = {"0", "99", *_PATCH.findall(marker)}
     try:
         read = Marker(marker)
-        for minor, patch, machine in product(range(8, 16), patches, ("x86_64", "aarch64")):
-            found.add(read.evaluate(_image(f"3.{minor}", patch, machine)))
+        found = {read.evaluate({**image, "extra": ""}) for image in images(marker)}
     except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, ValueError, RecursionError):
         return None
     if "platform_release" in marker or "platform_version" in marker:
@@ -163,7 +163,17 @@ def marker_holds(marker: str) -> bool | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _image(version: str, patch: str, machine: str) -> dict[str, str]:
+def images(
+    marker: str, pythons: Iterable[str] = PYTHONS, machines: Iterable[str] = tuple(MACHINES.values())
+) -> Iterator[dict[str, str]]:
+    """What a marker can meet in Linux images, with every patch release that it names."""
+    patches = {"0", "99", *_PATCH.findall(marker)}
+    for version, patch, machine in product(pythons, sorted(patches), machines):
+        yield image_of(version, patch, machine)
+
+
+def image_of(version: str, patch: str, machine: str) -> dict[str, str]:
+    """The variables of markers, without `extra`, in an image with CPython. Source: PEP 508."""
     return {
         "implementation_name": "cpython",
         "implementation_version": f"{version}.{patch}",
@@ -176,5 +186,4 @@ def _image(version: str, patch: str, machine: str) -> dict[str, str]:
         "python_full_version": f"{version}.{patch}",
         "python_version": version,
         "sys_platform": "linux",
-        "extra": "",
     }
