@@ -69,6 +69,7 @@ def tie(
     known: Iterable[str],
     preferred: str,
     settings: Settings,
+    provided: frozenset[str] = frozenset(),
 ) -> UvResult | None:
     """Write a ``pyproject.toml`` that ties all packages of named indexes, to be solved with the requirements.
 
@@ -77,6 +78,7 @@ def tie(
         roots: normalised names of the requirements.
         known: names that may well turn up, such as those of the previous lock.
         preferred: the versions to prefer, as requirements.
+        provided: names that come from no index, whatever the settings say of them.
 
     Returns:
         The failed result when there is no solution, None when the folder is ready.
@@ -85,7 +87,7 @@ def tie(
         Refusal: a package would come from an index that it may not come from.
         UserError: the names do not settle.
     """
-    pins = {name for name in (*roots, *known) if index_of(name, settings)}
+    pins = {name for name in (*roots, *known) if index_of(name, settings)} - provided
     for _ in range(_ROUNDS):
         _write_project(folder, pins, settings)
         # each round starts from the same preferences, never from an earlier round's wrong origins
@@ -94,12 +96,12 @@ def tie(
         options = ["--emit-index-annotation", *arguments, "pyproject.toml", f"--output-file={output.name}"]
         result = run_uv([*compile_arguments(), *options], folder)
         if not result.ok:
-            mentioned = _covered(_WORD.findall(result.explanation), settings) - pins
+            mentioned = _covered(_WORD.findall(result.explanation), settings) - pins - provided
             if not mentioned:
                 return result
             pins |= mentioned
             continue
-        solved = read_annotated(output.read_text())
+        solved = [item for item in read_annotated(output.read_text()) if item.name not in provided]
         missing = _covered((item.name for item in solved), settings) - pins
         idle = {item.name for item in solved if not item.via and item.name not in roots} & pins
         if not missing and not idle:

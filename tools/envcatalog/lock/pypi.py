@@ -11,6 +11,7 @@ from envcatalog.lock.addresses import remember
 from envcatalog.lock.download import Downloader
 from envcatalog.lock.indexes import MachineIndexes, machine_indexes
 from envcatalog.lock.named import DEFAULT_INDEX, index_of, tie
+from envcatalog.lock.provided import Provided, write_provided
 from envcatalog.lock.pylock import Candidate, RemoteWheel, preferences, read_pylock
 from envcatalog.lock.tags import best_file, tag_ranks, uv_platform
 from envcatalog.lock.urls import credentials_in
@@ -33,6 +34,7 @@ class WheelRequest:
         installed: the wheels of the parent environments: they keep their versions and are not locked again.
         parent: the parent's name, for messages.
         preferred: the previous lock's wheels, without those to be upgraded.
+        provided: packages that are there without being wheels; they keep their versions and are not locked.
     """
 
     requirements: tuple[str, ...]
@@ -42,6 +44,7 @@ class WheelRequest:
     installed: tuple[Wheel, ...] = ()
     parent: str = ""
     preferred: tuple[Wheel, ...] = ()
+    provided: tuple[Provided, ...] = ()
 
     @property
     def target(self) -> str:
@@ -62,7 +65,7 @@ def lock_wheels(request: WheelRequest, *, settings: Settings, cache: Path) -> tu
         return ()
     machine = machine_indexes()
     candidates = _solve(request, roots, machine, settings, cache)
-    already = {wheel.name for wheel in request.installed}
+    already = {wheel.name for wheel in request.installed} | {item.name for item in request.provided}
     chosen = [
         (candidate, _choose(candidate, request)) for candidate in candidates if candidate.name not in already
     ]
@@ -81,6 +84,7 @@ def requirement_names(request: WheelRequest) -> frozenset[str]:
     from packaging.utils import canonicalize_name
 
     installed = {wheel.name: wheel for wheel in request.installed}
+    provided = {package.name: package for package in request.provided}
     names = set()
     for text in request.requirements:
         try:
@@ -98,6 +102,12 @@ def requirement_names(request: WheelRequest) -> frozenset[str]:
                 f"of the base environment `{request.parent}`",
                 "an environment keeps the versions of its base; change one of the two",
             )
+        brought = provided.get(name)
+        if brought and not requirement.specifier.contains(brought.version, prereleases=True):
+            raise Refusal(
+                f"`{text}` contradicts `{brought.name}=={brought.version}`, which `{brought.by}` brings",
+                "change one of the two, or leave the requirement out",
+            )
     return frozenset(names)
 
 
@@ -106,10 +116,12 @@ def _solve(
 ) -> tuple[Candidate, ...]:
     with uv_folder(cache) as folder:
         _write_inputs(request, folder)
+        constrained = bool(request.installed or request.provided)
         arguments = [
             f"--python-version={request.python}",
             f"--python-platform={uv_platform(request.platform, request.glibc)}",
-            *(["--constraints=constraints.txt"] if request.installed else []),
+            *(["--constraints=constraints.txt"] if constrained else []),
+            *write_provided(folder, request.provided),
             *machine.uv_arguments(),
             "requirements.txt",
         ]
@@ -122,6 +134,7 @@ def _solve(
                 known=known,
                 preferred=_pins(request.preferred),
                 settings=settings,
+                provided=frozenset(package.name for package in request.provided),
             )
             if failed:
                 raise _no_solution(failed, request, machine)
@@ -145,12 +158,12 @@ def _solve(
 def _write_inputs(request: WheelRequest, folder: Path) -> None:
     """Requirements go by file, never by argument; the previous versions stand where uv looks for them."""
     (folder / "requirements.txt").write_text("".join(f"{text}\n" for text in request.requirements))
-    (folder / "constraints.txt").write_text(_pins(request.installed))
+    (folder / "constraints.txt").write_text(_pins((*request.installed, *request.provided)))
     if request.preferred:
         (folder / "pylock.toml").write_text(preferences(request.preferred))
 
 
-def _pins(wheels: Sequence[Wheel]) -> str:
+def _pins(wheels: Sequence[Wheel | Provided]) -> str:
     return "".join(f"{wheel.name}=={wheel.version}\n" for wheel in wheels)
 
 
@@ -167,6 +180,8 @@ def _no_solution(result: UvResult, request: WheelRequest, machine: MachineIndexe
     hint = "change the requirements that the reason names"
     if request.installed:
         hint += f"; packages of the base environment `{request.parent}` keep their versions"
+    for by in sorted({package.by for package in request.provided}):
+        hint += f"; packages that `{by}` brings keep their versions"
     if machine.ignored:
         hint += (
             "; pip's `extra-index-url` is not used: name that index under `indexes` in `catalog/catalog.yaml`"
