@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -152,6 +154,18 @@ def new_environment(
     return relative
 
 
+def python_of(content: Content, name: str) -> str:
+    """The Python version that an environment has, of its own or inherited.
+
+    Raises:
+        UserError: it has none, or there is no such environment.
+    """
+    for environment in reversed(content.chain(name)):
+        if environment.python is not None:
+            return environment.python.version
+    raise UserError(f"`{name}` has no Python that packages could be installed for", "give `--python X.Y`")
+
+
 def new_path(root: Path, name: str) -> str:
     """Where a new definition goes, relative to the root.
 
@@ -170,8 +184,17 @@ def new_path(root: Path, name: str) -> str:
     return relative
 
 
-def write_new(root: Path, name: str, text: bytes) -> None:
-    """Write the definition of an environment that is not there yet."""
-    path = root / definition_path(name)
-    path.parent.mkdir(parents=True)
-    write_file(path, text)
+def write_new(root: Path, name: str, text: bytes, files: Mapping[str, bytes] | None = None) -> None:
+    """Write the definition of an environment that is not there yet, all or nothing.
+
+    Args:
+        files: further files of its folder, by paths relative to it.
+    """
+    folder = (root / definition_path(name)).parent
+    folder.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new.") as place:
+        made = Path(place) / name
+        for path, data in {**(files or {}), "environment.yaml": text}.items():
+            (made / path).parent.mkdir(parents=True, exist_ok=True)
+            write_file(made / path, data)
+        os.replace(made, folder)

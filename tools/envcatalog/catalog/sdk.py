@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from envcatalog.model.change import Change
     from envcatalog.model.export import Export
     from envcatalog.model.image import BuiltImage
+    from envcatalog.model.imported import Imported
     from envcatalog.model.plan import Action
 
 
@@ -187,10 +188,21 @@ class Catalog(OpenCatalog):
     ) -> RunResult:
         """Run a command in an environment; `options` are those of `catalog.running.RunOptions`."""
         from envcatalog.catalog.running import RunOptions, run_reference
-        from envcatalog.run.attach import Streams
+        from envcatalog.run.attach import Streams, binary
 
-        streams = Streams(stdin=stdin, stdout=stdout or sys.stdout.buffer, stderr=stderr or sys.stderr.buffer)
+        streams = Streams(
+            stdin=stdin, stdout=stdout or binary(sys.stdout), stderr=stderr or binary(sys.stderr)
+        )
         return run_reference(self, reference, tuple(command), RunOptions(**options), streams)
+
+    def import_environment(
+        self, name: str, source: str, *, kind: str | None = None, strict: bool = False, **wanted: Any
+    ) -> Imported:
+        """Add an environment made of another tool's file; `wanted` is what `model.draft.Wanted` has."""
+        from envcatalog.catalog.importing import import_environment
+        from envcatalog.model.draft import Wanted
+
+        return import_environment(self, source, Wanted(name=name, **wanted), kind=kind, strict=strict)
 
     def list(self) -> tuple[Listed, ...]:
         """One row for each environment of the work tree, archived ones included."""
