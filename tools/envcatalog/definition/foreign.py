@@ -82,14 +82,9 @@ def read_text(data: bytes, origin: str) -> str:
     """
     if len(data) > MAX_BYTES:
         raise refusal(origin, 0, f"the file has {len(data)} bytes, and at most {MAX_BYTES} are read")
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            data = data[len(mark) :]
-            break
-    else:
-        encoding = "utf-8"
+    mark, encoding = next((pair for pair in _MARKS if data.startswith(pair[0])), (b"", "utf-8"))
     try:
-        text = data.decode(encoding)
+        text = data[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         message = f"the byte `0x{data[error.start]:02x}` is not UTF-8"
