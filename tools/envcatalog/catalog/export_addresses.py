@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,31 +16,42 @@ if TYPE_CHECKING:
     from envcatalog.catalog.opened import OpenCatalog
 
 
-def addresses_of(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """By sha256: the addresses of files, and the MD5 of conda packages where the channel says it."""
+
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    md5: Mapping[str, str] = field(default_factory=dict)
+
+
+def locate(
     catalog: OpenCatalog, settings: Settings, locks: Sequence[PlatformLock], kinds: Sequence[str]
-) -> dict[str, str]:
-    """sha256 to URL of wheels and conda packages; without those that are nowhere.
+) -> Located:
+    """Where wheels and conda packages are; without those that are nowhere.
 
     Args:
-        kinds: ``wheels``, ``conda``, both or none.
+        kinds: any of ``wheels``, ``conda`` and ``md5``.
 
     Raises:
-        UserError: an index cannot be reached, or nothing says where a channel is.
+        UserError: an index or a channel cannot be reached, or nothing says where a channel is.
         Refusal: a wheel is said to come from an index that it may not come from.
     """
-    found: dict[str, str] = {}
+    addresses: dict[str, str] = {}
     wheels = {wheel.sha256: wheel for lock in locks for wheel in lock.wheels}
     if "wheels" in kinds and wheels:
         from envcatalog.lock.addresses import look_up
 
-        located = look_up(tuple(wheels.values()), settings, catalog.cache)
-        found |= {sha256: _shown(url) for sha256, url in located.items()}
-    if "conda" in kinds:
-        packages = {package.sha256: package for lock in locks for package in lock.conda}
-        channels = channels_of(catalog, settings, {package.channel for package in packages.values()})
-        for sha256, package in packages.items():
-            found[sha256] = f"{channels[package.channel]}/{package.subdir}/{package.file}"
-    return found
+        found = look_up(tuple(wheels.values()), settings, catalog.cache)
+        addresses |= {sha256: _shown(url) for sha256, url in found.items()}
+    packages = {package.sha256: package for lock in locks for package in lock.conda}
+    if "conda" not in kinds or not packages:
+        return Located(addresses=addresses)
+    from envcatalog.lock.conda.look_up import look_up as look_up_conda
+
+    root = catalog.repository.root
+    known = look_up_conda(tuple(packages.values()), settings, root, catalog.cache, ask="md5" in kinds)
+    addresses |= {sha256: item.url for sha256, item in known.items()}
+    return Located(addresses=addresses, md5={sha256: item.md5 for sha256, item in known.items() if item.md5})
 
 
 def channels_of(catalog: OpenCatalog, settings: Settings, names: set[str]) -> dict[str, str]:

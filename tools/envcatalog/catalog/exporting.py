@@ -6,11 +6,11 @@ no lock holds any; users and passwords are left out of every one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from envcatalog.catalog.export_addresses import addresses_of, channels_of, channels_used, index_options
+from envcatalog.catalog.export_addresses import channels_of, channels_used, index_options, locate
 from envcatalog.catalog.export_image import find_image
 from envcatalog.catalog.resolve import Resolved
 from envcatalog.definition.canonical import definition_digest
@@ -65,9 +65,11 @@ def export(
     )
     if chosen.lock and not given.image:
         given = _with_locks(found, chain, given)
+    located = locate(catalog, found.content.settings, given.locks, chosen.addresses)
     given = replace(
         given,
-        addresses=addresses_of(catalog, found.content.settings, given.locks, chosen.addresses),
+        addresses=located.addresses,
+        md5=located.md5,
         channels=_channels(catalog, found, given, chosen),
     )
     written = chosen.write(given)
@@ -77,7 +79,7 @@ def export(
         version=given.version,
         to=to,
         files=written.files,
-        notes=tuple(_note(found, chain, item) for item in written.left),
+        notes=_in_order(_note(found, chain, item) for item in written.left),
     )
 
 
@@ -137,6 +139,10 @@ def _channels(catalog: OpenCatalog, found: Resolved, given: Exported, chosen: Fo
     if "conda" not in chosen.addresses:
         used &= {channel.name for channel in settings.channels}
     return channels_of(catalog, settings, used)
+
+
+def _in_order(notes: Iterable[Note]) -> tuple[Note, ...]:
+    return tuple(sorted(notes, key=lambda note: (note.file, note.line)))
 
 
 def _note(found: Resolved, chain: Sequence[Environment], left: Left) -> Note:

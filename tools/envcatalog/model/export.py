@@ -25,6 +25,7 @@ class Exported:
         unpublished: why `image` is empty, in a few words.
         version: number of the version that the image is of, or that was asked for.
         addresses: sha256 of wheels and conda packages to their URLs; filled where the format demands it.
+        md5: sha256 of conda packages to their MD5; filled where the format demands it.
         channels: conda channel by name to its URL; those that the catalog's settings name, or all that are used
             where the format demands it.
         index: lines of options for pip that name the package indexes; empty where they are not asked for.
@@ -39,6 +40,7 @@ class Exported:
     unpublished: str = ""
     version: int | None = None
     addresses: Mapping[str, str] = field(default_factory=dict)
+    md5: Mapping[str, str] = field(default_factory=dict)
     channels: Mapping[str, str] = field(default_factory=dict)
     index: tuple[str, ...] = ()
 
