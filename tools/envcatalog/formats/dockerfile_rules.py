@@ -31,6 +31,31 @@ def context_problems(parsed: Parsed, context: Context) -> tuple[Problem, ...]:
     return tuple(found)
 
 
+def files_taken(parsed: Parsed, context: Context) -> set[str]:
+    """Paths of all files of the context that a `COPY`, an `ADD` or a bind mount of `RUN` may see."""
+    places = set()
+    for instruction in parsed.instructions:
+        copies = _unwrapped(instruction)
+        if copies is not None and copies.flag("from") is None:
+            places |= {posixpath.normpath(source.lstrip("/") or ".") for source in _sources(copies)}
+        places |= {place for name, value in instruction.flags if name == "mount" for place in _mounted(value)}
+    found: set[str] = set()
+    for place in places:
+        try:
+            # A variable in a source may stand for any file.
+            found |= {file.path for file in _taken(context.files, "." if "$" in place else place)}
+        except ValueError:
+            continue
+    return found
+
+
+def _mounted(value: str | None) -> Iterator[str]:
+    parts = dict(part.partition("=")[::2] for part in (value or "").split(","))
+    if parts.get("type", "bind") == "bind" and "from" not in parts:
+        source = parts.get("source") or parts.get("src") or "."
+        yield posixpath.normpath(source.lstrip("/") or ".")
+
+
 def ignore_problems(context: Context, origin: str) -> Iterator[Problem]:
     """Lines of the ignore file that mean nothing; `origin` is its name in messages."""
     lines = context.ignore_text.split("\n")
