@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from envcatalog.catalog.content import Content
@@ -184,11 +184,19 @@ def new_path(root: Path, name: str) -> str:
     return relative
 
 
-def write_new(root: Path, name: str, text: bytes, files: Mapping[str, bytes] | None = None) -> None:
+def write_new(
+    root: Path,
+    name: str,
+    text: bytes,
+    files: Mapping[str, bytes] | None = None,
+    *,
+    programs: Collection[str] = (),
+) -> None:
     """Write the definition of an environment that is not there yet, all or nothing.
 
     Args:
         files: further files of its folder, by paths relative to it.
+        programs: those of them that may be executed.
     """
     folder = (root / definition_path(name)).parent
     folder.parent.mkdir(exist_ok=True)
@@ -197,4 +205,6 @@ def write_new(root: Path, name: str, text: bytes, files: Mapping[str, bytes] | N
         for path, data in {**(files or {}), "environment.yaml": text}.items():
             (made / path).parent.mkdir(parents=True, exist_ok=True)
             write_file(made / path, data)
+            if path in programs:
+                (made / path).chmod(0o755)
         os.replace(made, folder)

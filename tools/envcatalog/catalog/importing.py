@@ -113,7 +113,10 @@ def import_environment(
     problems = read_environment(text, relative, folder=wanted.name).problems
     if problems:
         raise _not_valid(problems, draft, source)
-    write_new(root, wanted.name, text, {place: _copied(files, path) for place, path in draft.copies.items()})
+    beside = {place: _copied(files, path) for place, path in draft.copies.items()}
+    beside |= {place: made.encode() for place, made in draft.texts.items()}
+    programs = {place for place, path in draft.copies.items() if os.access(files.root / path, os.X_OK)}
+    write_new(root, wanted.name, text, beside, programs=programs)
     return done
 
 

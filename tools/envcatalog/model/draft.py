@@ -68,12 +68,14 @@ class Draft:
     Attributes:
         places: a value of the definition, as it is written there, to the file and line that it comes from.
         copies: files that belong beside the definition: path in the environment's folder to path for `Files`.
+        texts: files that are made for it: path in the environment's folder to content.
     """
 
     environment: Environment
     notes: tuple[Note, ...] = ()
     places: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     copies: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 class Reader(Protocol):
