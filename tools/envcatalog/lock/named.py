@@ -116,13 +116,16 @@ def tie(
 def read_annotated(text: str) -> tuple[Solved, ...]:
     """uv's requirements format with ``# via`` and ``# from``; our own project is left out of `via`."""
     found: list[Solved] = []
+    ours = False  # whether the notes that come now are those of the last one found
     for line in text.splitlines():
         match = _PINNED.match(line)
         if match:
+            ours = True
             found.append(Solved(name=_normalised(match[1]), origin="", via=()))
             continue
         note = line.strip().removeprefix("#").strip()
-        if not found or not line.strip().startswith("#"):
+        ours = ours and line.strip().startswith("#")
+        if not ours:
             continue
         last = found[-1]
         if note.startswith("from "):

@@ -11,7 +11,7 @@ from envcatalog.lock.addresses import remember
 from envcatalog.lock.download import Downloader
 from envcatalog.lock.indexes import MachineIndexes, machine_indexes
 from envcatalog.lock.named import DEFAULT_INDEX, index_of, tie
-from envcatalog.lock.provided import Provided, write_provided
+from envcatalog.lock.provided import Provided, explained, write_provided
 from envcatalog.lock.pylock import Candidate, RemoteWheel, preferences, read_pylock
 from envcatalog.lock.tags import best_file, tag_ranks, uv_platform
 from envcatalog.lock.urls import credentials_in
@@ -105,23 +105,27 @@ def requirement_names(request: WheelRequest) -> frozenset[str]:
         brought = provided.get(name)
         if brought and not requirement.specifier.contains(brought.version, prereleases=True):
             raise Refusal(
-                f"`{text}` contradicts `{brought.name}=={brought.version}`, which `{brought.by}` brings",
+                f"`{text}` contradicts `{brought.name}=={brought.version}`, {brought.origin}",
                 "change one of the two, or leave the requirement out",
             )
     return frozenset(names)
 
 
 def _solve(
-    request: WheelRequest, roots: frozenset[str], machine: MachineIndexes, settings: Settings, cache: Path
+    request: WheelRequest,
+    roots: frozenset[str],
+    machine: MachineIndexes,
+    settings: Settings,
+    cache: Path,
+    pinned: frozenset[str] = frozenset(),
 ) -> tuple[Candidate, ...]:
     with uv_folder(cache) as folder:
-        _write_inputs(request, folder)
+        _write_inputs(request, folder, pinned)
         constrained = bool(request.installed or request.provided)
         arguments = [
             f"--python-version={request.python}",
             f"--python-platform={uv_platform(request.platform, request.glibc)}",
             *(["--constraints=constraints.txt"] if constrained else []),
-            *write_provided(folder, request.provided),
             *machine.uv_arguments(),
             "requirements.txt",
         ]
@@ -152,18 +156,24 @@ def _solve(
         )
         if not result.ok:
             raise _no_solution(result, request, machine)
-        return read_pylock(output.read_text(), folder)
+        candidates = read_pylock(output.read_text(), folder)
+    # What an extra needs is not known of a package that is there already: an index says it of the same release.
+    on_index = {package.name for package in request.provided if package.on_index}
+    if on_index & result.without_extras <= pinned:
+        return candidates
+    return _solve(request, roots, machine, settings, cache, pinned | on_index & result.without_extras)
 
 
-def _write_inputs(request: WheelRequest, folder: Path) -> None:
+def _write_inputs(request: WheelRequest, folder: Path, pinned: frozenset[str]) -> None:
     """Requirements go by file, never by argument; the previous versions stand where uv looks for them."""
     (folder / "requirements.txt").write_text("".join(f"{text}\n" for text in request.requirements))
-    (folder / "constraints.txt").write_text(_pins((*request.installed, *request.provided)))
+    provided = write_provided(folder, request.provided, pinned=pinned)
+    (folder / "constraints.txt").write_text(_pins(request.installed) + provided)
     if request.preferred:
         (folder / "pylock.toml").write_text(preferences(request.preferred))
 
 
-def _pins(wheels: Sequence[Wheel | Provided]) -> str:
+def _pins(wheels: Sequence[Wheel]) -> str:
     return "".join(f"{wheel.name}=={wheel.version}\n" for wheel in wheels)
 
 
@@ -186,7 +196,8 @@ def _no_solution(result: UvResult, request: WheelRequest, machine: MachineIndexe
         hint += (
             "; pip's `extra-index-url` is not used: name that index under `indexes` in `catalog/catalog.yaml`"
         )
-    return Refusal(f"no set of wheels for {request.target} fits\n{result.explanation}", hint)
+    reason = explained(result.explanation, request.provided)
+    return Refusal(f"no set of wheels for {request.target} fits\n{reason}", hint)
 
 
 def _choose(candidate: Candidate, request: WheelRequest) -> RemoteWheel:

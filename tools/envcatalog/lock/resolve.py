@@ -15,6 +15,7 @@ from pathlib import Path
 from envcatalog.definition.canonical import definition_digest
 from envcatalog.lock.images import ImageResolver, host_bytecode, lock_image
 from envcatalog.lock.parent import Parent
+from envcatalog.lock.provided import Provided
 from envcatalog.lock.pypi import WheelRequest, lock_wheels
 from envcatalog.lock.work import Work
 from envcatalog.model.environment import Environment, EnvironmentBase, ImageBase
@@ -212,7 +213,17 @@ def _lock_wheels(
             installed=work.parent.wheels(platform) if work.parent else (),
             parent=work.parent.environment if work.parent else "",
             preferred=() if work.upgrade else tuple(preferred),
+            provided=_provided(work, platform, conda),
         )
         work.progress.step(f"resolving Python packages for {platform}")
         found[platform] = lock_wheels(request, settings=work.settings, cache=work.cache)
     return found
+
+
+def _provided(work: Work, platform: str, conda: CondaByPlatform) -> tuple[Provided, ...]:
+    """Python projects that are there without being wheels."""
+    if not work.uses_conda:
+        return ()
+    from envcatalog.lock.conda.resolve import conda_projects
+
+    return conda_projects(work, platform, conda.get(platform, ()))

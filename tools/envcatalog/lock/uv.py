@@ -18,17 +18,23 @@ TIME_LIMIT = 600  # seconds
 PROJECT = "envcatalog-lock"
 # To uv a package is just "not found" when the index wants other credentials; only a hint tells the difference.
 _REFUSED = re.compile(r"^hint: An index .*(?:could not be queried|returned a 4)", re.MULTILINE)
+_NO_EXTRA = re.compile(r"package `([A-Za-z0-9._-]+)[^`]*` does not have an extra named")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _DECORATION = re.compile(r"^[\s×╰├─▶│]*(?:error: |cause: )?", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UvResult:
-    """What uv said; `explanation` is its standard error, cleaned for people."""
+    """What uv said; `explanation` is its standard error, cleaned for people.
+
+    Attributes:
+        without_extras: names of packages that were asked for with an extra that they do not have.
+    """
 
     ok: bool
     output: str
     explanation: str
+    without_extras: frozenset[str] = frozenset()
 
     @property
     def unsatisfiable(self) -> bool:
@@ -74,7 +80,12 @@ def run_uv(arguments: Sequence[str], folder: Path, *, time_limit: float = TIME_L
             f"`uv` gave no answer within {time_limit:g} s", "is the package index reachable? try again"
         ) from None
     explanation = clean(done.stderr, folder)
-    return UvResult(ok=done.returncode == 0, output=done.stdout, explanation=explanation)
+    return UvResult(
+        ok=done.returncode == 0,
+        output=done.stdout,
+        explanation=explanation,
+        without_extras=frozenset(_NO_EXTRA.findall(_ANSI.sub("", done.stderr))),
+    )
 
 
 def uv_binary() -> str:

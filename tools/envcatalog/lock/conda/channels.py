@@ -67,11 +67,12 @@ def without_secrets(text: str) -> str:
 
 
 def rooted(settings: Settings, root: Path) -> Settings:
-    """The settings with the folders of their channels and indexes made absolute."""
+    """The settings with the folders of their channels, indexes and repositories made absolute."""
     return replace(
         settings,
         indexes=tuple(replace(item, url=_rooted(item.url, root)) for item in settings.indexes),
         channels=tuple(replace(item, url=_rooted(item.url, root)) for item in settings.channels),
+        maven=tuple(replace(item, url=_rooted(item.url, root)) for item in settings.maven),
     )
 
 

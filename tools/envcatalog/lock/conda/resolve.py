@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from envcatalog.lock.conda.projects import provided_projects
 from envcatalog.lock.conda.solve import CondaRequest, solve_conda
 from envcatalog.lock.conda.virtual import virtual_packages
+from envcatalog.lock.provided import Provided
 from envcatalog.model.digest import json_digest
 from envcatalog.model.errors import Refusal
 from envcatalog.model.lock import Bytecode, CondaPackage
@@ -67,7 +69,34 @@ def lock_conda(work: Work) -> Mapping[str, tuple[CondaPackage, ...]]:
         )
         work.progress.step(f"resolving conda packages for {platform}")
         found[platform] = solve_conda(request, settings=work.settings, cache=work.cache)
+        _check_wheels(work, platform, found[platform])
     return found
+
+
+def conda_projects(work: Work, platform: str, added: tuple[CondaPackage, ...]) -> tuple[Provided, ...]:
+    """The Python projects that conda packages hold, inherited ones included.
+
+    Raises:
+        UserError: a channel cannot be read.
+    """
+    packages = (*work.inherited_conda(platform), *added)
+    work.progress.step(f"asking which Python projects the conda packages for {platform} hold")
+    return provided_projects(packages, _specs(work), settings=work.settings, cache=work.cache)
+
+
+def _check_wheels(work: Work, platform: str, added: tuple[CondaPackage, ...]) -> None:
+    """Refuse conda packages that hold what the base has as a wheel: both would be in one place."""
+    wheels = {wheel.name: wheel for wheel in work.parent.wheels(platform)} if work.parent else {}
+    if not wheels or work.parent is None:
+        return
+    for project in provided_projects(added, _specs(work), settings=work.settings, cache=work.cache):
+        if project.name in wheels:
+            wheel = wheels[project.name]
+            raise Refusal(
+                f"`{wheel.name}=={wheel.version}` of the base environment `{work.parent.environment}` is there"
+                f" already, and `{project.name}=={project.version}` would be a second one, {project.origin}",
+                f"let `{work.parent.environment}` have it from conda, too, or leave it out here",
+            )
 
 
 def conda_bytecode(work: Work, added: Mapping[str, tuple[CondaPackage, ...]]) -> Bytecode | None:

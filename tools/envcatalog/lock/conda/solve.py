@@ -71,7 +71,7 @@ def solve_conda(request: CondaRequest, *, settings: Settings, cache: Path) -> tu
     names = sorted({*request.channels, *(package.channel for package in request.present)})
     addresses = {name: channel_addresses(name, settings) for name in names}
     try:
-        records = _wait(_solve(request, addresses, cache))
+        records = wait(_solve(request, addresses, cache))
     except SolverError as error:
         raise no_solution(
             str(error),
@@ -90,7 +90,7 @@ def solve_conda(request: CondaRequest, *, settings: Settings, cache: Path) -> tu
     return locked_packages(added, known, request.platform)
 
 
-def _wait(work: Coroutine[Any, Any, _Result]) -> _Result:
+def wait(work: Coroutine[Any, Any, _Result]) -> _Result:
     """Run to the end, also where the caller is inside of an event loop (a notebook)."""
     try:
         asyncio.get_running_loop()
