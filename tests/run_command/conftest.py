@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_command_support import shell_tag
 
 from support.catalog_fixtures import index, workplace
 from support.catalogs import Workplace, base_layout
 
 __all__ = ["index", "workplace"]
 
-PROGRAMS = ("cat", "df", "env", "id", "ls", "mkdir", "pwd", "sh", "sleep", "touch", "yes")
+PROGRAMS = ("bash", "cat", "df", "echo", "env", "id", "ls", "mkdir", "pwd", "sh", "sleep", "touch", "yes")
 PASSWD = b"root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000:app:/home/app:/bin/sh\n"
 
 
@@ -35,23 +37,23 @@ def shell_files() -> dict[str, bytes]:
 
 @pytest.fixture
 def shells(workplace: Workplace, shell_files: dict[str, bytes]) -> Workplace:
-    """The catalog, with the image `oci:bases:shell`."""
-    base_layout(workplace.root / "bases", tag="shell", files=shell_files)
+    """The catalog, with an image that no other test has; tests may share an engine."""
+    tag = f"shell-{secrets.token_hex(6)}"
+    base_layout(workplace.root / "bases", tag=tag, files={**shell_files, "etc/tag": tag.encode()})
     return workplace
 
 
 @pytest.fixture
 def engine(docker_engine: str, shells: Workplace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The engine's client; a container that a test leaves is an error, its images are removed."""
+    """The engine's client; a container that the test leaves is an error, its images are removed."""
     from docker import APIClient
 
     monkeypatch.setenv("DOCKER_HOST", docker_engine)
     client = APIClient(base_url=docker_engine, version="auto")
-    images = {image["Id"] for image in client.images()}
-    containers = {container["Id"] for container in client.containers(all=True)}
+    mine = {"label": f"base={shell_tag(shells)}"}
     yield client
-    left = {container["Id"] for container in client.containers(all=True)} - containers
-    for identity in {image["Id"] for image in client.images()} - images:
-        client.remove_image(identity, force=True)
+    left = client.containers(all=True, filters=mine)
+    for image in client.images(filters=mine):
+        client.remove_image(image["Id"], force=True)
     client.close()
-    assert left == set()
+    assert left == []

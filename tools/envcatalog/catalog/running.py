@@ -129,11 +129,12 @@ def run_reference(
 
 def find_target(catalog: Catalog, reference: str, options: RunOptions) -> Target:
     """What is to run; registered first where that is asked for."""
-    refuse_archived_use(catalog.content, reference.partition("@")[0], "run") if not options.archived else None
+    if not options.archived:
+        refuse_archived_use(catalog.content, reference.partition("@")[0], "run")
     found = catalog.find(_registered(catalog, reference) if options.register else reference)
     plan = found.content.plan(found.name)
     version = found.version
-    if version is None or (version.plan and version.plan != plan.digest):
+    if version is None:
         same = (item for item in catalog.versions(found.name, gone=True) if item.plan == plan.digest)
         version = next(same, None)
     return Target(name=found.name, content=found.content, plan=plan, version=version)

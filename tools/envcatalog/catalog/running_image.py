@@ -139,7 +139,9 @@ def _have(
 def _built(
     catalog: Catalog, client: Any, target: Target, platform: str, repository: Repository | None
 ) -> EngineImage:
-    loaded = _loaded(client, target)
+    from envcatalog.run.container_images import tagged_image
+
+    loaded = tagged_image(client, _tag(target), KEY_PLAN, target.plan.digest)
     if loaded is not None:
         return EngineImage(identity=loaded, digest=target.version.image if target.version else "")
     catalog.progress.step(f"building {target.name} from its lock")
@@ -157,18 +159,6 @@ def _built(
 
 def _tag(target: Target) -> str:
     return f"envcatalog/{target.name}:{target.plan.digest.removeprefix('sha256:')[:16]}"
-
-
-def _loaded(client: Any, target: Target) -> str | None:
-    """What an earlier run of the same plan has loaded."""
-    from docker.errors import ImageNotFound
-
-    try:
-        found = client.inspect_image(_tag(target))
-    except ImageNotFound:
-        return None
-    labels = found.get("Config", {}).get("Labels") or {}
-    return str(found["Id"]) if labels.get(KEY_PLAN) == target.plan.digest else None
 
 
 def _known(catalog: Catalog, target: Target, repository: Repository | None) -> dict[str, Layer]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envcatalog.image.runtime import ENV_ROOT, expand_path
+from envcatalog.image.runtime import ENV_ROOT
 from envcatalog.model.environment import Environment, ImageBase
 from envcatalog.model.errors import UserError
 from envcatalog.model.lock import Wheel
@@ -41,7 +41,8 @@ def prepare(catalog: Catalog, target: Target, command: tuple[str, ...], options:
         catalog.progress.step(f"note: not had without an engine: {', '.join(missing)}")
     prefix = _prefix(catalog, target, platform)
     folder = (options.folder or Path.cwd()).absolute()
-    env = local_variables(os.environ, _variables(chain, prefix), prefix, prefix_inside=ENV_ROOT)
+    variables = {name: value for item in chain for name, value in item.variables}
+    env = local_variables(os.environ, variables, prefix, prefix_inside=ENV_ROOT)
     env |= target.variables("") | dict(options.env)
     words = command or _own_command(chain)
     if not words:
@@ -88,18 +89,6 @@ def _prefix(catalog: Catalog, target: Target, platform: PlatformPlan) -> Path | 
             )
             complete(folder, interpreter)
         return folder / "env"
-
-
-def _variables(chain: tuple[Environment, ...], prefix: Path | None) -> dict[str, str]:
-    values: dict[str, str] = {}
-    path = os.environ.get("PATH", os.defpath)
-    if prefix is not None:
-        path = f"{prefix / 'bin'}{os.pathsep}{path}"
-    for environment in chain:
-        values |= dict(environment.variables)
-        if "PATH" in dict(environment.variables):
-            path = values["PATH"] = expand_path(values["PATH"], path)
-    return values
 
 
 def _own_command(chain: tuple[Environment, ...]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import select
 import socket
@@ -10,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO, cast
 
 CHUNK = 1 << 16
 
@@ -22,6 +23,25 @@ class Streams:
     stdin: int | None
     stdout: BinaryIO
     stderr: BinaryIO
+
+
+def binary(stream: TextIO) -> BinaryIO:
+    """A text stream for bytes; a notebook's has no buffer below it."""
+    buffer: BinaryIO | None = getattr(stream, "buffer", None)
+    return buffer if buffer is not None else cast(BinaryIO, _Decoded(stream))
+
+
+class _Decoded:
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def write(self, data: bytes) -> int:
+        self._stream.write(self._decoder.decode(data))
+        return len(data)
+
+    def flush(self) -> None:
+        self._stream.flush()
 
 
 class Attached:

@@ -29,6 +29,18 @@ def image_in_engine(client: Any, platform: BuiltPlatform, reference: str | None)
     return None
 
 
+def tagged_image(client: Any, tag: str, label: str, value: str) -> str | None:
+    """What an earlier run has loaded; None unless the image under the tag has the label."""
+    from docker.errors import ImageNotFound
+
+    try:
+        found = client.inspect_image(tag)
+    except ImageNotFound:
+        return None
+    labels = found.get("Config", {}).get("Labels") or {}
+    return str(found["Id"]) if labels.get(label) == value else None
+
+
 def pull_image(client: Any, reference: str, progress: Progress) -> str | None:
     """Let the engine fetch an image by digest, with its own credentials and proxies; None where it cannot."""
     repository, _, digest = reference.partition("@")

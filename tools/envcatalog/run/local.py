@@ -147,16 +147,14 @@ def local_variables(
     """The variables of a command: the caller's, then the definition's, then the environment's own.
 
     Args:
-        own: a value of PATH is taken as it is; elsewhere the prefix of the image stands for the one here.
+        prefix_inside: what the definition's values call the prefix, since it has another place here.
     """
     values = dict(inherited)
     for name in ("PYTHONHOME", "PYTHONPATH", "CONDA_PREFIX", "VIRTUAL_ENV"):
         values.pop(name, None)  # they speak of another environment
     if prefix is None:
         return values | dict(own)
-    moved = {name: value.replace(prefix_inside, str(prefix)) for name, value in own.items()}
-    values |= moved
-    if "PATH" not in own:
-        values["PATH"] = f"{prefix / 'bin'}{os.pathsep}{values.get('PATH', os.defpath)}"
+    values |= {name: value.replace(prefix_inside, str(prefix)) for name, value in own.items()}
+    values["PATH"] = f"{prefix / 'bin'}{os.pathsep}{values.get('PATH', os.defpath)}"
     values["VIRTUAL_ENV"] = str(prefix)
     return values

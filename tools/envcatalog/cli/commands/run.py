@@ -85,7 +85,7 @@ def command(
 
 def _streams() -> tuple[Streams, bool]:
     """Ours, and whether they are a terminal that the command can have."""
-    from envcatalog.run.attach import Streams
+    from envcatalog.run.attach import Streams, binary
     from envcatalog.run.terminal import in_foreground, is_terminal
 
     try:
@@ -98,7 +98,7 @@ def _streams() -> tuple[Streams, bool]:
         tty = stdin is not None and is_terminal(stdin, sys.stdout.fileno())
     except (OSError, ValueError):
         tty = False
-    return Streams(stdin=stdin, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer), tty
+    return Streams(stdin=stdin, stdout=binary(sys.stdout), stderr=binary(sys.stderr)), tty
 
 
 def _variable(text: str) -> tuple[str, str]:
