@@ -75,6 +75,7 @@ class TarWriter:
         self._last: tuple[str, ...] = ()
         self._last_is_directory = True
         self._entries: dict[str, Entry] = {}
+        self._executable: set[str] = set()
 
     def __enter__(self) -> TarWriter:
         return self
@@ -110,6 +111,8 @@ class TarWriter:
         self._begin(path, is_directory=False)
         chosen = mode if mode is not None else EXECUTABLE if executable else PLAIN
         self._header(path, "file", chosen, uid, gid, size=size)
+        if chosen == EXECUTABLE:
+            self._executable.add(path)
         digest = (
             self._bytes(path, size, content)
             if isinstance(content, bytes)
@@ -135,7 +138,10 @@ class TarWriter:
             raise Refusal(
                 f"the hard link `{shown(path)}` names `{shown(target)}`, which is no file before it"
             )
-        self._header(path, "hardlink", PLAIN, 0, 0, target=target)
+        # Engines give the shared file the mode that its last name says.
+        self._header(
+            path, "hardlink", EXECUTABLE if target in self._executable else PLAIN, 0, 0, target=target
+        )
         self._entries[path] = Entry(path=path, kind="hardlink", content=first.content, owner=owner)
 
     def close(self) -> None:
