@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from envcatalog.model.lock import CondaPackage
 from support.conda_channel import HOST
 
 
@@ -31,4 +32,20 @@ async def install(records: list[Any], prefix: Path, cache: Path, *, known_as: st
 
     await rattler.install(
         records, prefix, cache_dir=cache, alternative_target_prefix=known_as, show_progress=False
+    )
+
+
+def locked(record: Any, channel: str = "local") -> CondaPackage:
+    """A record as a lock has it."""
+    return CondaPackage(
+        name=record.name.normalized,
+        version=str(record.version),
+        build=str(record.build),
+        channel=channel,
+        subdir=record.subdir,
+        file=record.file_name,
+        size=record.size,
+        sha256=record.sha256.hex(),
+        depends=tuple(sorted(record.depends)),
+        license=record.license or "",
     )

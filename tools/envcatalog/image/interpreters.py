@@ -12,12 +12,13 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from envcatalog.image.conda_interpreter import conda_commands
 from envcatalog.image.deb_files import package_tree
 from envcatalog.image.paths import shown
 from envcatalog.image.tree import File, Link, Spool, pieces
 from envcatalog.model.digest import json_digest
 from envcatalog.model.errors import Refusal
-from envcatalog.model.lock import Deb, Interpreters
+from envcatalog.model.lock import CondaPackage, Deb, Interpreters
 from envcatalog.model.plan import PythonTarget
 from envcatalog.model.seams import Artefacts
 
@@ -48,6 +49,9 @@ def commands(
             yield (target.interpreter,)
         yield debian_command(unpack(needed, artefacts, cache), target)
         yield debian_command(unpack(debs, artefacts, cache), target)
+    conda = tuple(package for package in packages if isinstance(package, CondaPackage))
+    if conda:
+        yield from conda_commands(conda, target, artefacts, cache)
     if _own_version() == target.bytecode:
         yield (sys.executable,)
     on_path = shutil.which(f"python{target.version}")

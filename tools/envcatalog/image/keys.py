@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from envcatalog.image.codec import CODEC
+from envcatalog.image.skeleton import PREFIX
 from envcatalog.model.digest import Json, json_digest
-from envcatalog.model.lock import Artefact
+from envcatalog.model.lock import Artefact, CondaPackage
 from envcatalog.model.plan import LAYER_FORMAT, LayerKind, PythonTarget
 
 
@@ -22,11 +23,14 @@ def layer_key(
     *,
     links: Iterable[tuple[str, str]] = (),
     texts: Iterable[tuple[str, str]] = (),
+    requested: Iterable[tuple[str, str]] = (),
 ) -> str:
     """The key, in the OCI spelling of a digest; the order of the artefacts does not matter.
 
-    An artefact counts by file name and content: the name of a wheel is part of what an installer reads.
+    An artefact counts by file name and content: the name of a wheel is part of what an installer reads. A conda
+    package counts with all that its record in `conda-meta/` takes from the lock, too.
     """
+    artefacts = tuple(artefacts)
     value: dict[str, Json] = {
         "format": LAYER_FORMAT,
         "codec": CODEC,
@@ -36,7 +40,17 @@ def layer_key(
     }
     if kind == "files":  # in no other, so that the keys of the other kinds stay as they were
         value |= {"links": dict(links), "texts": dict(texts)}
+    if kind == "conda":
+        packages = sorted(
+            (one for one in artefacts if isinstance(one, CondaPackage)), key=lambda one: one.file
+        )
+        records = [_conda_values(package) for package in packages]
+        value |= {"prefix": f"/{PREFIX}", "requested": dict(requested), "records": records}
     return json_digest(value)
+
+
+def _conda_values(package: CondaPackage) -> list[Json]:
+    return [package.file, package.subdir, package.channel, list(package.depends)]
 
 
 def _python_values(python: PythonTarget | None) -> Json:

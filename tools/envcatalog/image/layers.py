@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envcatalog.image import debs, files_layer, root, skeleton, spark, wheels
+from envcatalog.image import conda, debs, files_layer, root, skeleton, spark, wheels
 from envcatalog.image.bytecode import Compiler
 from envcatalog.image.tar import TarWriter
 from envcatalog.model.plan import LayerPlan
@@ -24,6 +24,8 @@ def write_layer(layer: LayerPlan, artefacts: Artefacts, compiler: Compiler, tar:
         skeleton.write(layer, tar)
     elif layer.kind == "debs":
         debs.write(layer, artefacts, compiler, tar)
+    elif layer.kind == "conda":
+        conda.write(layer, artefacts, compiler, tar)
     elif layer.kind == "files":
         files_layer.write(layer, artefacts, tar)
     elif layer.kind == "spark":

@@ -38,7 +38,7 @@ from envcatalog.model.plan import (
 )
 
 LAYERS_MAX = 127  # overlay file systems of Linux, and Docker, mount no more
-BUDGET_MIN = 4  # one layer of each kind
+BUDGET_MIN = 4  # one layer of each kind but conda's
 
 # Debian Python policy, 3.3 "Module Package Names" and the interpreter's own packages: these hold modules that
 # their maintainer scripts would compile.
@@ -103,9 +103,10 @@ def _check(
 ) -> None:
     name = environment.name
     relock = f"run `envcat lock {name}`"
-    if budget < BUDGET_MIN:
+    kinds = BUDGET_MIN + (environment.conda is not None)
+    if budget < kinds:
         raise Refusal(
-            f"a budget of {budget} layers is too small, since there are {BUDGET_MIN} kinds of layers",
+            f"a budget of {budget} layers is too small, since there are {kinds} kinds of layers",
             "set `layers` in `catalog/catalog.yaml` higher",
         )
     if lock.definition != definition:
@@ -122,6 +123,12 @@ def _check(
 def _python_target(environment: Environment, lock: Lock, parent: ImagePlan | None) -> PythonTarget | None:
     if parent is not None and parent.python is not None:
         return parent.python
+    if any(platform.conda for platform in lock.platforms):
+        from envcatalog.image.conda_plan import conda_target
+
+        conda = conda_target(environment, lock)
+        if conda is not None:
+            return conda
     if environment.python is None:
         return None
     if lock.bytecode is None:
@@ -165,14 +172,22 @@ def _plan_platform(
     is_debian = _is_debian(environment, parent)
     if is_debian and below is None:
         layers.append(_layer("root", "Debian root", (), None))
-    debs_budget = max(1, (budget - 2) * 3 // 10)
+    adds_python = python is not None and (parent is None or parent.python is None)
+    adds_conda = environment.conda is not None
+    # Beside conda packages, which bring their libraries along, there are few of Debian's.
+    debs_budget = max(1, (budget - 2) // 10 if adds_conda else (budget - 2) * 3 // 10)
+    conda_budget = max(1, (budget - 2 - debs_budget) * 3 // 4) if adds_conda else 0
     system = system_layers(locked.debs, below, platform)
     spark = spark_layers(environment.spark, locked.files, python, below)
     layers += [*_deb_layers(locked.debs, debs_budget, python), *system]
-    if python is not None and (parent is None or parent.python is None):
+    if adds_conda:
+        from envcatalog.image.conda_plan import conda_layers
+
+        layers += conda_layers(environment, locked.conda, python, below, conda_budget)
+    elif adds_python and python is not None:
         layers.append(_layer("environment", f"Python {python.version} environment", (), python))
     layers += spark
-    wheels_budget = max(1, budget - 2 - debs_budget - len(system) - len(spark))
+    wheels_budget = max(1, budget - 2 - debs_budget - conda_budget - len(system) - len(spark))
     layers += _wheel_layers(locked.wheels, wheels_budget, python)
     check_layer_count(environment.name, platform, len(layers))
     return PlatformPlan(
@@ -185,7 +200,8 @@ def _plan_platform(
             python=python,
             base=lock.base if isinstance(lock.base, LockedImage) else None,
             parent=below.config if below else None,
-            adds_python=python is not None and (parent is None or parent.python is None),
+            adds_python=adds_python and not adds_conda,
+            adds_conda=adds_conda,
             variables=variables(locked.debs, below, platform, environment.spark, python),
         ),
     )

@@ -29,6 +29,7 @@ def runtime_config(
     base: LockedImage | None,
     parent: RuntimeConfig | None,
     adds_python: bool,
+    adds_conda: bool = False,
     variables: Mapping[str, str] = MappingProxyType({}),
 ) -> RuntimeConfig:
     """The configuration of one environment, its parent's included.
@@ -38,6 +39,8 @@ def runtime_config(
         base: the base image, when the environment itself names one.
         parent: the parent environment's configuration.
         adds_python: the environment, and not its parent, has the interpreter.
+        adds_conda: it has conda packages. Nothing activates their environment, so that scripts for activation do not
+            run; what programs look for, ``CONDA_PREFIX``, is set.
         variables: what its layers ask for, such as ``JAVA_HOME``; the definition's own win.
 
     A Debian base starts as the user 1000 in ``/home/app`` with ``LANG=C.UTF-8`` and, if it has Python, with
@@ -52,7 +55,7 @@ def runtime_config(
     if environment.inference:
         ports.add(environment.inference.port)
     return RuntimeConfig(
-        env=_env(environment, below, variables, adds_python=adds_python),
+        env=_env(environment, below, variables, adds_python=adds_python, adds_conda=adds_conda),
         user=container.user or below.user,
         workdir=container.workdir or below.workdir,
         entrypoint=entrypoint or below.entrypoint,
@@ -83,14 +86,20 @@ def _defaults(
 
 
 def _env(
-    environment: Environment, below: RuntimeConfig, variables: Mapping[str, str], *, adds_python: bool
+    environment: Environment,
+    below: RuntimeConfig,
+    variables: Mapping[str, str],
+    *,
+    adds_python: bool,
+    adds_conda: bool,
 ) -> tuple[tuple[str, str], ...]:
     values = dict(below.env) | dict(variables)
     own = dict(environment.variables)
     inherited = values.get("PATH", BASE_PATH)
-    if adds_python:
+    variable = "CONDA_PREFIX" if adds_conda else "VIRTUAL_ENV"
+    if adds_python or (adds_conda and variable not in values):
         inherited = f"{ENV_ROOT}/bin:{inherited}"
-        values |= {"PATH": inherited, "VIRTUAL_ENV": ENV_ROOT}
+        values |= {"PATH": inherited, variable: ENV_ROOT}
     if "PATH" in own:
         own["PATH"] = expand_path(own["PATH"], inherited)
     return tuple(sorted((values | own).items()))

@@ -144,11 +144,16 @@ def _place(
     return Installed(path=path, content=content, executable=True, recorded=recorded if unchanged else "")
 
 
-def _launcher(script: str, module: str, attribute: str) -> Installed:
-    text = _LAUNCHER.format(
+def launcher(module: str, attribute: str) -> str:
+    """The program of an entry point ``module:attribute``."""
+    return _LAUNCHER.format(
         interpreter=f"{BIN}/python", module=module, name=attribute.partition(".")[0], call=attribute
     )
-    return Installed(path=f"{BIN}/{script}", content=Bytes(text.encode()), executable=True)
+
+
+def _launcher(script: str, module: str, attribute: str) -> Installed:
+    content = Bytes(launcher(module, attribute).encode())
+    return Installed(path=f"{BIN}/{script}", content=content, executable=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,7 @@ class LayerPlan:
             Python modules.
         links: for ``files``: path without a leading slash to target, sorted.
         texts: for ``files``: path without a leading slash to content, sorted.
+        requested: for ``conda``: name of a package to the MatchSpec that asks for it, sorted.
     """
 
     key: str
@@ -51,6 +52,7 @@ class LayerPlan:
     python: PythonTarget | None = None
     links: tuple[tuple[str, str], ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
+    requested: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

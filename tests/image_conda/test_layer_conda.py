@@ -1,0 +1,260 @@
+"""Layers of conda packages hold what rattler's own installer leaves, file by file, and the same bytes each time."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rattler import PrefixRecord
+
+from envcatalog.image.bytecode import compiler_for
+from envcatalog.image.layers import write_layer
+from envcatalog.image.tar import MTIME, TarWriter
+from envcatalog.model.lock import CondaPackage
+from envcatalog.model.plan import LayerPlan, PythonTarget
+from support.conda_oracle import install, locked, solve
+from support.conda_python import FULL, MINOR
+
+TARGET = PythonTarget(version=MINOR, interpreter=f"/opt/env/bin/python{MINOR}", bytecode=FULL)
+SPECS = ("python", "greeting", "extension", "with-script", "shared-data")
+LIBRARY = f"lib/python{MINOR}"
+
+
+class Channel:
+    """Artefacts from a channel's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def prefetch(self, artefacts: Iterable[Any]) -> None:
+        """All are here."""
+
+    def path(self, artefact: Any) -> Path:
+        """The file."""
+        return self.folder / artefact.subdir / artefact.file
+
+
+def layer_tar(
+    channel: Path,
+    packages: tuple[CondaPackage, ...],
+    cache: Path,
+    *,
+    python: PythonTarget | None = TARGET,
+    requested: tuple[tuple[str, str], ...] = (),
+) -> bytes:
+    """The tar of one layer with these packages."""
+    layer = LayerPlan(
+        key="sha256:" + "0" * 64,
+        kind="conda",
+        title="a layer",
+        artefacts=packages,
+        python=python,
+        requested=requested,
+    )
+    out = io.BytesIO()
+    store = Channel(channel)
+    interpreters = (("linux/amd64", packages), ("linux/arm64", packages)) if python else ()
+    with compiler_for(TARGET, interpreters, store, cache) as compiler, TarWriter(out) as tar:
+        write_layer(layer, store, compiler, tar)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def packages(conda_channel: Path) -> tuple[CondaPackage, ...]:
+    """A solution with every kind of package."""
+    return tuple(map(locked, asyncio.run(solve(conda_channel, *SPECS))))
+
+
+@pytest.fixture(scope="module")
+def made(
+    conda_channel: Path, packages: tuple[CondaPackage, ...], tmp_path_factory: pytest.TempPathFactory
+) -> bytes:
+    """One layer with all of them."""
+    requested = (("greeting", "greeting >=1.0"), ("python", f"python {MINOR}.*"))
+    return layer_tar(conda_channel, packages, tmp_path_factory.mktemp("cache"), requested=requested)
+
+
+@pytest.fixture(scope="module")
+def prefix(conda_channel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same installed by rattler, for the prefix of an image."""
+    folder = tmp_path_factory.mktemp("oracle")
+    records = asyncio.run(solve(conda_channel, *SPECS))
+    asyncio.run(install(records, folder / "env", folder / "cache"))
+    return folder / "env"
+
+
+def nodes_of_tar(data: bytes) -> dict[str, tuple[str, str]]:
+    """Path below the prefix to what is there: a link's target, or a file's digest and whether it can be run."""
+    found = {}
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        for member in archive:
+            path = member.name.removeprefix("opt/env/")
+            if member.issym():
+                found[path] = ("link", member.linkname)
+            elif not member.isdir():
+                stream = archive.extractfile(member)
+                assert stream is not None
+                is_program = "program" if member.mode & 0o100 else "file"
+                found[path] = (is_program, hashlib.sha256(stream.read()).hexdigest())
+    return found
+
+
+def nodes_of_folder(folder: Path) -> dict[str, tuple[str, str]]:
+    """The same of a folder."""
+    found = {}
+    for path in folder.rglob("*"):
+        name = str(path.relative_to(folder))
+        if path.is_symlink():
+            found[name] = ("link", str(path.readlink()))
+        elif path.is_file():
+            is_program = "program" if path.stat().st_mode & 0o100 else "file"
+            found[name] = (is_program, hashlib.sha256(path.read_bytes()).hexdigest())
+    return found
+
+
+def test_the_prefix_is_the_one_that_rattler_makes(made: bytes, prefix: Path) -> None:
+    ours, theirs = nodes_of_tar(made), nodes_of_folder(prefix)
+    # The folder's mark for backup programs, and a history without content; ours is a layer of its own.
+    only_theirs = {"CACHEDIR.TAG", "conda-meta/history"}
+    # Byte code: theirs is what the packages bring (of `json` and `encodings` here), ours is of every module.
+    cached = {name for name in {*ours, *theirs} if "/__pycache__/" in name}
+    assert {name for name in cached if name not in theirs} > {
+        f"{LIBRARY}/__pycache__/os.cpython-{MINOR.replace('.', '')}.pyc"
+    }
+    # The programs of entry points are our own text, the records are compared below.
+    written = {"bin/greet", "bin/greet-loudly"} | {
+        name for name in theirs if name.startswith("conda-meta/") and name.endswith(".json")
+    }
+    assert ours.keys() - cached == theirs.keys() - cached - only_theirs
+    same = ours.keys() - cached - written
+    assert len(same) > 500
+    assert {name: ours[name] for name in same} == {name: theirs[name] for name in same}
+    assert all(ours[name][0] == theirs[name][0] for name in written)
+
+
+def test_records_say_what_rattlers_say(made: bytes, prefix: Path, tmp_path: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(made)) as archive:
+        archive.extractall(tmp_path, filter="tar")
+    ours = tmp_path / "opt/env/conda-meta"
+    names = sorted(path.name for path in ours.glob("*.json"))
+    assert names == sorted(path.name for path in (prefix / "conda-meta").glob("*.json"))
+    for name in names:
+        mine = json.loads((ours / name).read_text())
+        other = json.loads((prefix / "conda-meta" / name).read_text())
+        # Where it came from and was unpacked is a machine's matter; when it was indexed, the channel's.
+        for field in (
+            "url",
+            "channel",
+            "extracted_package_dir",
+            "link",
+            "indexed_timestamp",
+            "md5",
+            "requested_specs",
+        ):
+            mine.pop(field, None), other.pop(field, None)
+        mine.pop("requested_spec", None)
+        other["depends"].sort()  # as a lock has them
+        for record in (mine, other):
+            record["paths_data"] = {path["_path"]: path for path in comparable(record["paths_data"]["paths"])}
+            record["files"] = sorted(name for name in record["files"] if "__pycache__" not in name)
+        assert mine == other
+
+
+def comparable(paths: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    found = []
+    for path in sorted(paths, key=lambda path: path["_path"]):
+        if "__pycache__" in path["_path"]:
+            continue
+        kept = dict(path)
+        if path["path_type"] == "unix_python_entry_point":
+            del kept["sha256"], kept["size_in_bytes"]
+            kept.pop("sha256_in_prefix", None)
+        else:
+            kept.setdefault("sha256_in_prefix", path["sha256"])  # rattler leaves out what is the same
+        found.append(kept)
+    return found
+
+
+def test_rattler_reads_the_records(made: bytes, tmp_path: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(made)) as archive:
+        archive.extractall(tmp_path, filter="tar")
+    meta = tmp_path / "opt/env/conda-meta"
+    found = {record.name.normalized: record for record in map(PrefixRecord.from_path, meta.glob("*.json"))}
+    assert found.keys() == {
+        "extension", "greeting", "native", "python", "python-libs", "python_abi", "shared-data", "with-script"
+    }  # fmt: skip
+    greeting = found["greeting"]
+    assert (str(greeting.version), greeting.channel, greeting.requested_specs) == (
+        "1.1",
+        "local",
+        ["greeting >=1.0"],
+    )
+    assert greeting.requested_spec == "greeting >=1.0"
+    assert greeting.url == "pkg:conda/greeting@1.1?build=pyh0_0&channel=local&subdir=noarch&type=conda"
+    assert found["native"].requested_specs == []
+    # Every file of the prefix but the records is in exactly one record, byte code included.
+    listed = [str(path) for record in found.values() for path in record.files]
+    there = {name for name in nodes_of_folder(tmp_path / "opt/env") if not name.startswith("conda-meta/")}
+    assert sorted(listed) == sorted(there | {"conda-meta/state-of-native.txt"})
+
+
+def test_installed_files_have_the_digests_of_their_records(made: bytes, tmp_path: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(made)) as archive:
+        archive.extractall(tmp_path, filter="tar")
+    prefix = tmp_path / "opt/env"
+    count = 0
+    for record in (prefix / "conda-meta").glob("*.json"):
+        for path in json.loads(record.read_text())["paths_data"]["paths"]:
+            place = prefix / path["_path"]
+            if path["path_type"] in ("hardlink", "unix_python_entry_point"):
+                assert hashlib.sha256(place.read_bytes()).hexdigest() == path["sha256_in_prefix"], place
+                assert place.stat().st_size == path["size_in_bytes"]
+                count += 1
+    assert count > 500
+
+
+def test_the_same_packages_give_the_same_bytes(
+    conda_channel: Path, packages: tuple[CondaPackage, ...], made: bytes, tmp_path: Path
+) -> None:
+    requested = (("greeting", "greeting >=1.0"), ("python", f"python {MINOR}.*"))
+    assert layer_tar(conda_channel, packages, tmp_path, requested=requested) == made
+
+
+def test_headers_say_nothing_of_where_it_was_built(made: bytes) -> None:
+    with tarfile.open(fileobj=io.BytesIO(made)) as archive:
+        headers = {(one.uid, one.gid, one.uname, one.gname, one.mtime) for one in archive.getmembers()}
+        modes = {(one.type, one.mode) for one in archive.getmembers()}
+    assert headers == {(0, 0, "", "", MTIME)}
+    assert modes == {
+        (tarfile.REGTYPE, 0o644),
+        (tarfile.REGTYPE, 0o755),
+        (tarfile.DIRTYPE, 0o755),
+        (tarfile.SYMTYPE, 0o777),
+        (tarfile.LNKTYPE, 0o755),
+    }
+
+
+def test_byte_code_is_of_all_modules_but_tests(made: bytes) -> None:
+    names = set(nodes_of_tar(made))
+    tag = "cpython-" + MINOR.replace(".", "")
+    site = f"{LIBRARY}/site-packages"
+    assert f"{site}/greeting/__pycache__/loud.{tag}.pyc" in names
+    assert f"{LIBRARY}/json/__pycache__/decoder.{tag}.pyc" in names
+    assert not [
+        name
+        for name in names
+        if "/tests/__pycache__/" in name or ("broken." in name and "__pycache__" in name)
+    ]
+    with tarfile.open(fileobj=io.BytesIO(made)) as archive:
+        stream = archive.extractfile(f"opt/env/{site}/extension/__pycache__/where.{tag}.pyc")
+        assert stream is not None
+        data = stream.read()
+    assert int.from_bytes(data[8:12], "little") == MTIME
+    assert b"/opt/env/" + f"{site}/extension/where.py".encode() in data
