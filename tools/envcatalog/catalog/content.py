@@ -170,7 +170,16 @@ class Content:
             raise Stale(name, f"lock is stale: base `{lock.base.environment}` changed")
         if environment.dockerfile is not None:
             self._check_dockerfile(environment, lock)
+        if environment.spark is not None and environment.spark.jars:
+            self._check_jars(environment, lock)
         return lock
+
+    def _check_jars(self, environment: Environment, lock: Lock) -> None:
+        from envcatalog.lock.jars import changed_jar
+
+        changed = changed_jar(self.folder(environment.name), lock.platforms[0].files)
+        if changed is not None:
+            raise Stale(environment.name, f"lock is stale: `{changed}` changed")
 
     def _check_dockerfile(self, environment: Environment, lock: Lock) -> None:
         from envcatalog.lock.dockerfile import is_current

@@ -137,6 +137,7 @@ def solve(
         images=workshop.images,
         cache=workshop.cache,
         progress=workshop.progress,
+        files=content.folder(name) if environment.spark and environment.spark.jars else (),
     )
     if environment.dockerfile is None:
         return previous, lock

@@ -42,8 +42,10 @@ def check_rebuild(catalog: Catalog, versions: Sequence[Version]) -> Iterator[Dis
 def _rebuild(catalog: Catalog, version: Version) -> str:
     from envcatalog.image.build import Builder
 
-    plan = Content(Revision(catalog.repository, version.commit)).plan(version.name)
+    content = Content(Revision(catalog.repository, version.commit))
+    plan = content.plan(version.name)
     workshop = catalog.workshop
+    workshop.keep_jars(content, version.name)
     workshop.cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="verify-", dir=workshop.cache) as empty:
         builder = Builder(Path(empty), workshop.artefacts, catalog.progress)

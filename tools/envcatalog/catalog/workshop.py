@@ -74,10 +74,24 @@ class Workshop:
         """
         from envcatalog.lock.fetch import Gone
 
+        self.keep_jars(content, plan.environment)
         try:
             return self.builder.build(plan, known=known, bases=lambda base: _held(self.base(base), known))
         except Gone as error:
             raise Gone(error.artefact, content.owner(plan.environment, error.artefact)) from error
+
+    def keep_jars(self, content: Content, name: str) -> None:
+        """Put jars of the folders of an environment and of its bases where a builder finds them.
+
+        Raises:
+            Refusal: one is gone, or another than the lock says.
+        """
+        for environment in content.chain(name):
+            if environment.spark is not None and environment.spark.jars:
+                from envcatalog.lock.jars import keep_jars
+
+                lock = content.fresh_lock(environment.name)
+                keep_jars(content.folder(environment.name), lock.platforms[0].files, self.artefacts)
 
     def close(self) -> None:
         """Close the connections to base images' registries."""

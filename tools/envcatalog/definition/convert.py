@@ -24,7 +24,7 @@ from envcatalog.model.environment import (
     Spark,
 )
 from envcatalog.model.ranges import read_ranges
-from envcatalog.model.settings import CondaChannel, DebianMirror, PackageIndex, Settings
+from envcatalog.model.settings import CondaChannel, DebianMirror, MavenRepository, PackageIndex, Settings
 
 
 def environment_from_value(value: Mapping[str, Any]) -> Environment:
@@ -148,6 +148,10 @@ def settings_from_value(value: Mapping[str, Any]) -> Settings:
         channels=tuple(
             CondaChannel(name=name, url=channel["url"])
             for name, channel in sorted(value.get("channels", {}).items())
+        ),
+        maven=tuple(
+            MavenRepository(name=name, url=repository["url"])
+            for name, repository in value.get("maven", {}).items()
         ),
         keyring=debian.get("keyring"),
         layers=value.get("build", {}).get("layers", defaults.layers),

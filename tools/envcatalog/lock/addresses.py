@@ -51,7 +51,7 @@ def look_up(wheels: Sequence[Wheel], settings: Settings, cache: Path) -> dict[st
         check_index(wheel.name, wheel.index, settings)
     for index in sorted({wheel.index for wheel in wheels}):
         ours = [wheel for wheel in wheels if wheel.index == index]
-        arguments = _index_arguments(index, settings)
+        arguments = index_arguments(index, settings)
         for batch in _one_version_each(ours):
             found.update(_ask(batch, arguments, cache))
     remember(cache, found.items())
@@ -115,7 +115,8 @@ def _one_version_each(wheels: Iterable[Wheel]) -> list[list[Wheel]]:
     return [members for _, members in batches]
 
 
-def _index_arguments(name: str, settings: Settings) -> list[str]:
+def index_arguments(name: str, settings: Settings) -> list[str]:
+    """Options that make uv ask one index and no other; `name` is one of the settings, or the default's."""
     if name == DEFAULT_INDEX:
         return machine_indexes().uv_arguments()
     index = next(index for index in settings.indexes if index.name == name)

@@ -5,6 +5,7 @@ Several processes may share the cache: a file appears under its digest in one st
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -19,7 +20,7 @@ from envcatalog.lock.indexes import machine_indexes
 from envcatalog.lock.named import check_index
 from envcatalog.lock.urls import credentials_in, local_path
 from envcatalog.model.errors import Refusal, UserError
-from envcatalog.model.lock import Artefact, CondaPackage, Deb, Wheel
+from envcatalog.model.lock import Artefact, CondaPackage, Deb, LockedFile, Wheel
 from envcatalog.model.seams import Bar, Progress
 from envcatalog.model.settings import DebianMirror, Settings
 
@@ -75,6 +76,24 @@ class ArtefactStore:
         if not self._present(artefact):
             self.prefetch((artefact,))
         return self._folder / artefact.sha256
+
+    def has(self, artefact: Artefact) -> bool:
+        """Whether the file is here."""
+        return self._present(artefact)
+
+    def keep(self, artefact: Artefact, data: bytes) -> None:
+        """Take a file that is fetched from nowhere.
+
+        Raises:
+            Refusal: it is not the one that the lock names.
+        """
+        found = hashlib.sha256(data).hexdigest()
+        if found != artefact.sha256:
+            raise _different(artefact, DifferentError(f"its sha256 is `{found}`"))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=self._folder, prefix=".", suffix=".part", delete=False) as out:
+            out.write(data)
+        Path(out.name).replace(self._folder / artefact.sha256)
 
     def prefetch(self, artefacts: tuple[Artefact, ...]) -> None:
         """Fetch all that is missing, in parallel; same errors as `path`. What came in time is kept."""
@@ -182,6 +201,8 @@ class ArtefactStore:
         for package in missing:
             if isinstance(package, CondaPackage):
                 places[package.sha256] = package_addresses(package, self._settings)
+            elif isinstance(package, LockedFile):
+                places[package.sha256] = self._file_places(package)
         return places
 
     def _wheel_places(self, wheels: Sequence[Wheel]) -> dict[str, tuple[str, ...]]:
@@ -198,6 +219,11 @@ class ArtefactStore:
                 raise Gone(wheel)
         return {sha256: (url,) for sha256, url in known.items() if url is not None}
 
+    def _file_places(self, file: LockedFile) -> tuple[str, ...]:
+        from envcatalog.lock.spark import file_places
+
+        return file_places(file, self._settings, self._cache)
+
     def _mirrors(self) -> tuple[DebianMirror, ...]:
         from envcatalog.lock.debian.mirrors import mirrors_of
 
@@ -206,7 +232,8 @@ class ArtefactStore:
     def _credentials(self) -> dict[tuple[str, str, int | None], tuple[str, str]]:
         named = (index.url for index in self._settings.indexes)
         mirrors = (mirror.url for mirror in self._settings.mirrors)
-        return credentials_in([*named, *mirrors, *machine_indexes().credentials])
+        repositories = (repository.url for repository in self._settings.maven)
+        return credentials_in([*named, *mirrors, *repositories, *machine_indexes().credentials])
 
 
 class Gone(Refusal):
@@ -220,6 +247,8 @@ class Gone(Refusal):
         where, extra = "package index", ""
         if isinstance(artefact, CondaPackage):
             where = f"conda channel `{artefact.channel}`"
+        elif isinstance(artefact, LockedFile):
+            where = "environment's folder" if artefact.source == "folder" else f"`{artefact.source}`"
         elif isinstance(artefact, Deb):
             where, extra = "Debian mirrors", ", or name a snapshot archive in `catalog/catalog.yaml`"
         command = f"envcat lock --upgrade-package {artefact.name} {environment}".rstrip()

@@ -89,6 +89,7 @@ def _union(locks: Sequence[Lock], platform: str) -> PlatformLock:
         platform=platform,
         debs=tuple(sorted((deb for part in parts for deb in part.debs), key=lambda deb: deb.name)),
         conda=tuple(sorted((one for part in parts for one in part.conda), key=lambda one: one.name)),
+        files=tuple(sorted((file for part in parts for file in part.files), key=lambda file: file.name)),
         wheels=tuple(
             sorted((wheel for part in parts for wheel in part.wheels), key=lambda wheel: wheel.name)
         ),

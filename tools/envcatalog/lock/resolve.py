@@ -8,7 +8,7 @@ mirror, and goes on working when the mirror has long superseded the locked files
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,12 +20,14 @@ from envcatalog.lock.pypi import WheelRequest, lock_wheels
 from envcatalog.lock.work import Work
 from envcatalog.model.environment import Environment, EnvironmentBase, ImageBase
 from envcatalog.model.errors import Refusal
+from envcatalog.model.files import FolderFile
 from envcatalog.model.lock import (
     Bytecode,
     CondaPackage,
     Deb,
     Lock,
     LockedEnvironment,
+    LockedFile,
     LockedImage,
     PlatformLock,
     Wheel,
@@ -49,6 +51,7 @@ def lock_environment(
     images: ImageResolver,
     cache: Path,
     progress: Progress,
+    files: Sequence[FolderFile] = (),
 ) -> Lock:
     """Lock one environment.
 
@@ -57,6 +60,8 @@ def lock_environment(
         previous: its last lock; versions in it are kept, unless upgraded.
         upgrade: take the newest of everything: base image, Debian and conda packages, wheels.
         upgrade_packages: names of Debian and conda packages and Python projects to take the newest of.
+
+        files: of the environment's folder.
 
     Raises:
         Refusal: no solution, a wrong signature, a file that is gone; the message names the package.
@@ -73,15 +78,21 @@ def lock_environment(
         | {re.sub(r"[-_.]+", "-", name).lower() for name in upgrade_packages},
         cache=cache,
         progress=progress,
+        files=tuple(files),
     )
     base = _lock_base(work, images)
     debs = _lock_debs(work)
     conda = _lock_conda(work)
     bytecode = _lock_bytecode(work, conda)
     compiler = bytecode or (parent.bytecode if parent else None)
-    wheels = _lock_wheels(work, compiler, conda)
+    locked_files = _lock_files(work)
+    wheels = _lock_wheels(work, compiler, conda, locked_files)
     inputs = {"debs": work.debs_input(), "bytecode": work.bytecode_input() if bytecode else None}
-    inputs["wheels"] = work.wheels_input(compiler, conda)
+    inputs["wheels"] = work.wheels_input(compiler, conda, locked_files)
+    if environment.spark is not None:
+        from envcatalog.lock.spark import files_input
+
+        inputs["files"] = files_input(work)
     if environment.conda is not None:
         from envcatalog.lock.conda.resolve import conda_input
 
@@ -96,6 +107,7 @@ def lock_environment(
                 debs=debs.get(name, ()),
                 conda=conda.get(name, ()),
                 wheels=wheels.get(name, ()),
+                files=locked_files,
             )
             for name in sorted(environment.platforms)
         ),
@@ -189,16 +201,26 @@ def _lock_bytecode(work: Work, conda: CondaByPlatform) -> Bytecode | None:
     )
 
 
+def _lock_files(work: Work) -> tuple[LockedFile, ...]:
+    if work.environment.spark is None:
+        return ()
+    from envcatalog.lock.fetch import ArtefactStore
+    from envcatalog.lock.spark import lock_files
+
+    return lock_files(work, ArtefactStore(work.cache, work.settings, work.progress))
+
+
 def _lock_wheels(
-    work: Work, bytecode: Bytecode | None, conda: CondaByPlatform
+    work: Work, bytecode: Bytecode | None, conda: CondaByPlatform, files: Sequence[LockedFile]
 ) -> Mapping[str, tuple[Wheel, ...]]:
-    digest, python = work.wheels_input(bytecode, conda), work.environment.python
-    if digest is None or python is None or bytecode is None:
+    digest = work.wheels_input(bytecode, conda, files)
+    if digest is None or bytecode is None:
         return {}
     last = {item.platform: item.wheels for item in work.previous.platforms} if work.previous else {}
     names = [wheel.name for wheels in last.values() for wheel in wheels]
     keep = last if work.unchanged("wheels", digest, names) else {}
     found = dict(keep)
+    spark = () if set(work.environment.platforms) <= set(keep) else _provided_spark(work, files)
     for platform in sorted(work.environment.platforms):
         if platform in keep:
             continue
@@ -206,14 +228,14 @@ def _lock_wheels(
         known = last.get(platform) or next(iter(last.values()), ())
         preferred = [wheel for wheel in known if wheel.name not in work.upgrade_packages]
         request = WheelRequest(
-            requirements=tuple(sorted(python.packages)),
+            requirements=tuple(work.requirements(files)),
             python=bytecode.python,
             platform=platform,
             glibc=work.glibc,
             installed=work.parent.wheels(platform) if work.parent else (),
             parent=work.parent.environment if work.parent else "",
             preferred=() if work.upgrade else tuple(preferred),
-            provided=_provided(work, platform, conda),
+            provided=(*_provided(work, platform, conda), *spark),
         )
         work.progress.step(f"resolving Python packages for {platform}")
         found[platform] = lock_wheels(request, settings=work.settings, cache=work.cache)
@@ -227,3 +249,14 @@ def _provided(work: Work, platform: str, conda: CondaByPlatform) -> tuple[Provid
     from envcatalog.lock.conda.resolve import conda_projects
 
     return conda_projects(work, platform, conda.get(platform, ()))
+
+
+def _provided_spark(work: Work, files: Sequence[LockedFile]) -> tuple[Provided, ...]:
+    archive = work.archive(files)
+    if archive is None:
+        return ()
+    from envcatalog.lock.fetch import ArtefactStore
+    from envcatalog.lock.pyspark import provided
+
+    store = ArtefactStore(work.cache, work.settings, work.progress)
+    return (provided(store.path(archive), archive.file, archive.version),)

@@ -7,17 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envcatalog.lock.conda.virtual import wheel_glibc
+from envcatalog.lock.debian.policy import r_packages, spark_packages
 from envcatalog.lock.parent import Parent
 from envcatalog.model.digest import Json, json_digest
 from envcatalog.model.environment import DebianBase, Environment
-from envcatalog.model.lock import Bytecode, CondaPackage, Lock
+from envcatalog.model.files import FolderFile
+from envcatalog.model.lock import Bytecode, CondaPackage, Lock, LockedFile
 from envcatalog.model.seams import Progress
 from envcatalog.model.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """The arguments of `lock_environment`, and what follows from them."""
+    """The arguments of `lock_environment`, and what follows from them.
+
+    Attributes:
+        files: of the environment's folder.
+    """
 
     environment: Environment
     settings: Settings
@@ -27,6 +33,7 @@ class Work:
     upgrade_packages: frozenset[str]
     cache: Path
     progress: Progress
+    files: tuple[FolderFile, ...] = ()
 
     @property
     def suite(self) -> str | None:
@@ -57,6 +64,10 @@ class Work:
             from envcatalog.lock.debian.solve import python_packages
 
             names |= set(python_packages(self.suite, self.environment.python.version))
+        if self.suite and self.environment.spark:
+            names |= set(spark_packages(self.suite))
+        if self.suite and self.environment.r:
+            names |= set(r_packages(self.environment.r.packages))
         present = (
             [self.parent.debs(platform) for platform in self.environment.platforms] if self.parent else []
         )
@@ -76,15 +87,29 @@ class Work:
             return None
         return json_digest({"suite": self.suite, "python": self.environment.python.version})
 
+    def requirements(self, files: Sequence[LockedFile]) -> list[str]:
+        """What the wheels must satisfy; a source archive among the files has requirements of its own."""
+        packages = self.environment.python.packages if self.environment.python else ()
+        return sorted((*packages, *(f"{file.name}=={file.version}" for file in files if is_archive(file))))
+
+    def archive(self, files: Sequence[LockedFile]) -> LockedFile | None:
+        """The source archive that is unpacked into the environment, its own or an ancestor's."""
+        inherited = [file for item in (self.parent.platforms if self.parent else ()) for file in item.files]
+        return next((file for file in (*files, *inherited) if is_archive(file)), None)
+
     def wheels_input(
-        self, bytecode: Bytecode | None, conda: Mapping[str, Sequence[CondaPackage]]
+        self,
+        bytecode: Bytecode | None,
+        conda: Mapping[str, Sequence[CondaPackage]],
+        files: Sequence[LockedFile] = (),
     ) -> str | None:
         """What the wheels follow from; None where there are none to lock."""
-        if self.environment.python is None or not self.environment.python.packages or bytecode is None:
+        requirements = self.requirements(files)
+        if not requirements or bytecode is None:
             return None
         indexes: Json = [[index.name, sorted(index.packages)] for index in self.settings.indexes]
         value: dict[str, Json] = {
-            "requirements": sorted(self.environment.python.packages),
+            "requirements": requirements,
             "python": bytecode.python,
             "glibc": self.glibc,
             "present": self.parent.wheel_versions() if self.parent else (),
@@ -98,6 +123,8 @@ class Work:
                     for package in (*self.inherited_conda(platform), *conda.get(platform, ()))
                 }
             )
+        if archive := self.archive(files):
+            value["archive"] = archive.sha256
         return json_digest(value)
 
     def inherited_conda(self, platform: str) -> tuple[CondaPackage, ...]:
@@ -109,3 +136,8 @@ class Work:
         if self.previous is None or self.upgrade or self.upgrade_packages & set(names):
             return False
         return digest is not None and dict(self.previous.inputs).get(part) == digest
+
+
+def is_archive(file: LockedFile) -> bool:
+    """Whether it is a source archive, and not a jar."""
+    return file.source.startswith("index:")

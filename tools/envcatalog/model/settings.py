@@ -49,6 +49,18 @@ class CondaChannel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MavenRepository:
+    """A repository of jars in Maven's layout.
+
+    Attributes:
+        url: its root; a ``file:`` URL or a folder, too.
+    """
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The catalog's settings; every one has a default, so an empty file is valid.
 
@@ -58,6 +70,7 @@ class Settings:
         indexes: beside the machine's default index.
         mirrors: Debian archives; empty means the machine's own apt configuration.
         channels: conda channels, beside those of the machine's own conda configuration.
+        maven: repositories of jars, in the order in which they are asked; empty means the machine's own.
         keyring: OpenPGP keyring file for Release files; None means the machine's.
         layers: budget of layers an image may add to its base.
         reserved: prefixes of names that `policy.reserved` speaks of.
@@ -68,6 +81,7 @@ class Settings:
     indexes: tuple[PackageIndex, ...] = ()
     mirrors: tuple[DebianMirror, ...] = ()
     channels: tuple[CondaChannel, ...] = ()
+    maven: tuple[MavenRepository, ...] = ()
     keyring: str | None = None
     layers: int = 40
     reserved: tuple[str, ...] = field(default=("curated-",))

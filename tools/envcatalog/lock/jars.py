@@ -1,0 +1,111 @@
+"""Jars of a Spark environment: files of its folder, and files of Maven repositories."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from envcatalog.lock.download import GoneError
+from envcatalog.lock.maven import SOURCE as MAVEN
+from envcatalog.lock.maven import Coordinates, repositories
+from envcatalog.lock.pyspark import measure
+from envcatalog.model.errors import Refusal
+from envcatalog.model.files import FolderFile
+from envcatalog.model.lock import LockedFile
+
+if TYPE_CHECKING:
+    from envcatalog.lock.fetch import ArtefactStore
+    from envcatalog.lock.work import Work
+
+FOLDER = "folder"
+
+
+def folder_jars(work: Work) -> Iterator[tuple[str, bytes]]:
+    """The jars that the definition names in its folder, by path. Raises Refusal: one is not there."""
+    present = {file.path: file for file in work.files}
+    for path in sorted(set(work.environment.spark.jars if work.environment.spark else ())):
+        if path not in present:
+            raise Refusal(
+                f"the folder of `{work.environment.name}` has no file `{path}`, which `spark.jars` names",
+                "paths are relative to the folder of `environment.yaml`",
+            )
+        yield path, present[path].read()
+
+
+def folder_file(path: str, data: bytes) -> LockedFile:
+    """The entry of such a jar."""
+    return LockedFile(
+        name=path,
+        version="",
+        file=path.rpartition("/")[2],
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        source=FOLDER,
+    )
+
+
+def maven_jars(
+    work: Work, jars: Sequence[Coordinates], last: Mapping[str, LockedFile]
+) -> Iterator[LockedFile]:
+    """The entries of jars by coordinates; what the last lock has is kept. Raises Refusal: one is nowhere."""
+    for jar in jars:
+        keep = last.get(jar.name)
+        if (
+            keep
+            and keep.version == jar.version
+            and not work.upgrade
+            and jar.name not in work.upgrade_packages
+        ):
+            yield keep
+            continue
+        work.progress.step(f"looking up {jar.name}:{jar.version}")
+        yield _maven_jar(work, jar)
+
+
+def _maven_jar(work: Work, jar: Coordinates) -> LockedFile:
+    asked = repositories(work.settings)
+    for repository in asked:
+        try:
+            size, sha256 = measure(jar.url(repository), work.settings)
+        except GoneError:
+            continue
+        return LockedFile(
+            name=jar.name,
+            version=jar.version,
+            file=jar.file,
+            size=size,
+            sha256=sha256,
+            source=MAVEN + repository.name,
+        )
+    told = " and ".join(f"`{repository.name}`" for repository in asked)
+    raise Refusal(
+        f"there is no jar `{jar.name}:{jar.version}` in the Maven repository {told}",
+        "check group, artifact and version of `spark.packages`",
+    )
+
+
+def changed_jar(files: Sequence[FolderFile], locked: Sequence[LockedFile]) -> str | None:
+    """The path of a jar of the environment's folder that is no longer the locked one; None where all are."""
+    present = {file.path: file for file in files}
+    for jar in locked:
+        if jar.source == FOLDER:
+            file = present.get(jar.name)
+            if file is None or hashlib.sha256(file.read()).hexdigest() != jar.sha256:
+                return jar.name
+    return None
+
+
+def keep_jars(files: Sequence[FolderFile], locked: Sequence[LockedFile], store: ArtefactStore) -> None:
+    """Put the jars of an environment's folder where a builder finds them.
+
+    Raises:
+        Refusal: one is gone, or another than the lock says.
+    """
+    present = {file.path: file for file in files}
+    for jar in locked:
+        if jar.source != FOLDER or store.has(jar):
+            continue
+        if jar.name not in present:
+            raise Refusal(f"the jar `{jar.name}` is not in the environment's folder")
+        store.keep(jar, present[jar.name].read())
