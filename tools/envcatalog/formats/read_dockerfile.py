@@ -21,6 +21,7 @@ from envcatalog.model.draft import Draft, Files, Note, Wanted
 from envcatalog.model.environment import (
     DEFAULT_PLATFORM,
     PLATFORMS,
+    DebianBase,
     Dockerfile,
     DockerfileBase,
     Environment,
@@ -32,7 +33,7 @@ from envcatalog.model.files import MODE_FILE, FolderFile
 
 MAX_FILES = 1000
 _FOLDER = "context"
-_INSIDE = re.compile(r"[A-Za-z0-9._+@-]+\Z")
+_INSIDE = re.compile(r"[A-Za-z0-9._+@-]+(?:/[A-Za-z0-9._+@-]+)*\Z")
 _SAYS_NOTHING = frozenset({"ARG", "FROM", "LABEL", "MAINTAINER"})
 
 
@@ -58,6 +59,8 @@ def read_built(
     stages = read_stages(parsed, args, target=wanted.target)
     _refuse(parsed, stages)
     notes: list[Note] = []
+    if isinstance(wanted.base, DebianBase):
+        notes.append(_note(origin, "--debian", "a Dockerfile brings its own base", lost=True))
     if base is not None and not _starts_from_base(stages):
         reason = "the Dockerfile starts from what it names; write `ARG BASE` and `FROM ${BASE}` in it"
         notes.append(_note(origin, "--image", reason, lost=True))
@@ -66,9 +69,9 @@ def read_built(
     if plain is not None:
         return plain
     taken = _context(parsed, files, path, context)
-    folder = _FOLDER if {name for name, _ in taken} & set(OURS) else ""
-    name = posixpath.basename(path)
-    name = name if _INSIDE.match(name) and name not in OURS else "Dockerfile"
+    name = path if context == "." else path.removeprefix(f"{context}/")
+    name = name if _INSIDE.match(name) else "Dockerfile"
+    folder = _FOLDER if {name, *(file for file, _ in taken)} & set(OURS) else ""
     copies = {posixpath.join(folder, inside): source for inside, source in taken}
     copies[posixpath.join(folder, name)] = path
     notes.append(_note(origin, ", ".join(sorted(copies))[:160], "copied beside the definition", lost=False))
