@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from envcatalog.catalog.opened import OpenCatalog
 
 IMAGE = "image"
+IMAGE_PREFIX = "image:"
 MAX_NAMES = 200_000
 
 
@@ -101,8 +102,7 @@ def import_environment(
     """
     root = catalog.repository.root
     relative = new_path(root, wanted.name)
-    channels = {channel.name: channel.url for channel in catalog.content.settings.channels}
-    draft, files = read_source(catalog, source, replace(wanted, channels=channels), kind)
+    draft, files = read_source(catalog, source, _knowing_channels(catalog, wanted), kind)
     lost = [note for note in draft.notes if note.lost]
     done = Imported(environment=wanted.name, path=relative, notes=draft.notes)
     if strict and lost:
@@ -129,7 +129,7 @@ def read_source(
     if kind == IMAGE or (kind is None and not path.exists() and _looks_like_image(source)):
         from envcatalog.catalog.importing_image import read_image
 
-        return read_image(catalog, source, wanted), FolderFiles(root)
+        return read_image(catalog, source.removeprefix(IMAGE_PREFIX), wanted), FolderFiles(root)
     if kind is not None:
         importer_of(kind)
     if path.is_dir():
@@ -143,6 +143,20 @@ def read_source(
     origin = source.replace(os.sep, "/")
     files = FolderFiles(path.parent)
     return read_foreign(origin, data, files, wanted, kind), files
+
+
+def _knowing_channels(catalog: OpenCatalog, wanted: Wanted) -> Wanted:
+    """With the names that channels have here, and how this machine makes an address of any other name."""
+    from rattler import Channel
+
+    from envcatalog.lock.conda.condarc import machine_configuration
+
+    machine = machine_configuration()
+    known = {name: f"{url.rstrip('/')}/{name}" for name, url in machine.custom.items()}
+    known |= {channel.name: channel.url for channel in catalog.content.settings.channels}
+    aliases = [Channel("x").base_url.rstrip("/").removesuffix("x")]
+    aliases += [f"{machine.alias.rstrip('/')}/"] if machine.alias else []
+    return replace(wanted, channels=known, channel_aliases=tuple(aliases))
 
 
 def _copied(files: FolderFiles, path: str) -> bytes:
@@ -170,7 +184,7 @@ def _read_folder(path: Path, source: str, wanted: Wanted, kind: str | None) -> t
 def _looks_like_image(source: str) -> bool:
     from envcatalog.definition.references import image_error
 
-    return source.startswith("oci:") or image_error(source) is None
+    return source.startswith(("oci:", IMAGE_PREFIX)) or image_error(source) is None
 
 
 def _not_valid(problems: tuple[Problem, ...], draft: Draft, source: str) -> Refusal:

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envcatalog.definition.finding import bare
+from envcatalog.definition.references import image_error
+from envcatalog.formats import read_image as formats
 from envcatalog.model.draft import Draft, Wanted
-from envcatalog.model.environment import DEFAULT_PLATFORM, Environment, ImageBase
+from envcatalog.model.errors import UserError
+from envcatalog.model.plan import BaseManifest
 
 if TYPE_CHECKING:
     from envcatalog.catalog.opened import OpenCatalog
 
 
-def read_image(catalog: OpenCatalog, reference: str, wanted: Wanted) -> Draft:  # noqa: ARG001
-    """A definition that starts from an image."""
-    return Draft(
-        environment=Environment(
-            name=wanted.name,
-            description=wanted.description,
-            base=ImageBase(image=reference),
-            platforms=wanted.platforms or (DEFAULT_PLATFORM,),
-        )
-    )
+def read_image(catalog: OpenCatalog, reference: str, wanted: Wanted) -> Draft:
+    """A definition that starts from an image; its manifest and configuration are read, and no layer.
+
+    Args:
+        reference: ``HOST/PATH:TAG``, or ``oci:DIR:TAG`` with a folder of the catalog.
+
+    Raises:
+        UserError: it is no reference, or there is no such image.
+        Refusal: it is for no platform that environments are built for.
+    """
+    error = image_error(reference)
+    if error is not None:
+        raise UserError(f"`{bare(reference)}` {error[0]}", error[1])
+    source = catalog.workshop.images
+    found = source.resolve(reference)
+    manifests = dict(found.manifests)
+    first = next((platform for platform in (*wanted.platforms, *manifests) if platform in manifests), None)
+    config = b"{}"
+    if first is not None:
+        config = source.image(BaseManifest(image=reference, digest=manifests[first])).config
+    return formats.read_image(config, reference, wanted, tuple(manifests))
