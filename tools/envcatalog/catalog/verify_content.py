@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from envcatalog.catalog.sdk import Catalog
 
 
+_COMMIT = 1024 * 1024  # bytes; a larger one is cut, and only its kind counts
+
+
 def check_content(
     catalog: Catalog, versions: Sequence[Version], known: Sequence[Version], chosen: Chosen
 ) -> Iterator[Discrepancy]:
@@ -26,7 +29,7 @@ def check_content(
     by_commit: dict[str, list[Version]] = defaultdict(list)
     for version in versions:
         by_commit[version.commit].append(version)
-    objects = catalog.repository.objects.read_many(list(by_commit), limit=0, missing_too=True)
+    objects = catalog.repository.objects.read_many(list(by_commit), limit=_COMMIT, missing_too=True)
     kinds = {item.id: item.kind for item in objects}
     for commit, tagged in by_commit.items():
         content = Content(Revision(catalog.repository, commit)) if kinds[commit] == "commit" else None
@@ -97,7 +100,8 @@ def _aliases(catalog: Catalog, known: Sequence[Version], chosen: Chosen) -> Iter
     numbers: dict[str, set[int]] = defaultdict(set)
     for version in known:
         numbers[version.name].add(version.number)
-    for name in sorted(numbers.keys() & set(content.names)):
+    names = numbers.keys() & set(content.names)
+    for name in sorted(names & chosen.numbers.keys() if chosen.numbers else names):
         reading = content.reading(name)
         for alias, number in reading.environment.aliases if reading.environment else ():
             if number not in numbers[name] and chosen.has(name, number):

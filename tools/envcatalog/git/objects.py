@@ -53,7 +53,10 @@ class ObjectReader:
                 yield found
 
     def read(self, object_id: str, *, limit: int, missing_too: bool = False) -> GitObject:
-        """One object; the same rules. Also ``<id>:<path>``, with a path of plain letters and without white space."""
+        """One object; the same rules. Also ``<id>:<path>``, with a path of plain letters and without white space.
+
+        What is found has the object's own id, what is missing the one that was asked for.
+        """
         (found,) = self.read_many((object_id,), limit=limit, missing_too=missing_too)
         return found
 
@@ -108,7 +111,7 @@ class ObjectReader:
             pipe.read(1)  # the line end after each object
             if len(data) != size:
                 raise self._broken()
-        return GitObject(id=object_id, kind=header[1].decode(), size=size, data=data)
+        return GitObject(id=header[0].decode(), kind=header[1].decode(), size=size, data=data)
 
     def _broken(self) -> UserError:
         process = self._running.proc

@@ -44,6 +44,7 @@ class CatalogRepository:
         self.layout = layout
         self.processes = GitProcesses(layout.git_dir if layout.is_bare else layout.root, keep=keep)
         self.objects = ObjectReader(self.processes)
+        self.plain: set[tuple[str, str]] = set()  # (path, id) seen as a regular file, in whatever commit
         self._head = head
 
     @classmethod

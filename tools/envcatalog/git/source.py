@@ -15,7 +15,7 @@ from envcatalog.git.folder_files import commit_files, worktree_files
 from envcatalog.git.folders import tree_entries
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.suspicion import Suspicion
-from envcatalog.git.trees import DEFINITION, FOLDER, LOCK, Listing, TreeFile, files, listing
+from envcatalog.git.trees import DEFINITION, FOLDER, LOCK, SETTINGS, Listing, TreeFile, files, listing
 from envcatalog.model.errors import Refusal
 from envcatalog.model.files import FolderFile
 from envcatalog.model.names import is_name
@@ -70,6 +70,9 @@ class Revision:
         if entries is not None:
             entry = entries.get(name)
             return None if entry is None else self._content(path, entry)
+        known = self._known(path)
+        if known is not None:
+            return known
         found = files(self._repository, self.commit, path)
         file = found.get(path)
         if file is None:
@@ -77,7 +80,21 @@ class Revision:
                 raise _not_a_file(path, "is not a file")
             self._refuse_what_hides(path)
             return None
-        return self._content(path, file)
+        data = self._content(path, file)
+        self._repository.plain.add((path, file.id))
+        return data
+
+    def _known(self, path: str) -> bytes | None:
+        """What the path holds, if that was a regular file's content there before; asked of the running process.
+
+        One tree tells nothing of modes in another, but a link with these very bytes would be the same to a reader.
+        """
+        if path != SETTINGS or not self._repository.plain:
+            return None
+        found = self._repository.objects.read(f"{self.commit}:{path}", limit=_limit(path), missing_too=True)
+        if found.kind == "blob" and (path, found.id) in self._repository.plain:
+            return found.data
+        return None
 
     def read_each(self, file: str) -> Iterator[tuple[str, bytes]]:
         """See `Source`. One process for all."""
