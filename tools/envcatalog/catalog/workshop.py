@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from envcatalog.catalog.content import Content
 from envcatalog.lock.conda.channels import rooted
+from envcatalog.model.docker import BuildOptions
 from envcatalog.model.errors import UserError
 from envcatalog.model.image import KEY_LAYER, BaseImage, BuiltImage, Layer
 from envcatalog.model.plan import BaseManifest, ImagePlan
@@ -29,6 +30,9 @@ class Workshop:
     Args:
         root: the catalog's root, to which ``oci:`` bases and the settings' folders are relative.
         cache: folder for artefacts, layers and blobs; safe to share between processes and to delete.
+
+    Attributes:
+        options: of docker builds; a command may set others before the first.
     """
 
     def __init__(self, *, root: Path, cache: Path, settings: Settings, progress: Progress) -> None:
@@ -36,6 +40,7 @@ class Workshop:
         self.cache = cache
         self.settings = rooted(settings, root)
         self.progress = progress
+        self.options = BuildOptions()
 
     @cached_property
     def artefacts(self) -> ArtefactStore:
@@ -71,7 +76,12 @@ class Workshop:
         Raises:
             Gone: a locked file is served nowhere any longer; the hint names the environment whose lock has it.
             Refusal: an artefact is malformed, or two packages hold different files at one path.
+            UserError, Refusal: no engine answers where one is needed, or its build failed.
         """
+        if plan.builder == "docker":
+            from envcatalog.catalog.docker_building import build_docker
+
+            return build_docker(self, content, plan)
         from envcatalog.lock.fetch import Gone
 
         self.keep_jars(content, plan.environment)

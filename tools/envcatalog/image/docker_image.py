@@ -23,7 +23,10 @@ from envcatalog.model.plan import ImagePlan
 
 # Of a container's settings what an image keeps. Source: OCI image specification, "Image Configuration", and
 # Docker's additions that its engines read from an image.
-_KEPT = "User ExposedPorts Env Entrypoint Cmd Volumes WorkingDir Labels StopSignal Healthcheck Shell OnBuild ArgsEscaped"
+_KEPT = (
+    "User ExposedPorts Env Entrypoint Cmd Volumes WorkingDir Labels StopSignal Healthcheck"
+    " Shell OnBuild ArgsEscaped"
+)
 _SETTINGS = frozenset(_KEPT.split())
 _TOP = ("architecture", "os", "variant", "os.version", "os.features", "author")
 

@@ -1,0 +1,223 @@
+"""The engine's classic builder, through its API: every step is an image, so its cache needs nothing but the engine."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from envcatalog.formats.dockerfile import Parsed, parse_dockerfile
+from envcatalog.image.docker_secrets import Guard
+from envcatalog.model.docker import KEY_BUILD, DockerBuild
+from envcatalog.model.errors import Refusal, UserError
+from envcatalog.model.seams import Progress
+from envcatalog.run.engine_client import engine_errors, error_text
+from envcatalog.run.engine_context import DOCKERFILE, write_tar
+from envcatalog.run.engine_log import ClassicLog
+
+_SPOOL = 32 * 1024 * 1024  # a larger context goes through a file
+CACHE = "envcatalog-build"
+
+
+def build_classic(client: Any, build: DockerBuild, guard: Guard, progress: Progress) -> str:
+    """Build; the id of the image, which stays in the engine under a tag.
+
+    Raises:
+        Refusal: a step failed or the time is over.
+        UserError: the engine stopped.
+    """
+    log = ClassicLog(build.environment, progress, guard)
+    text = labelled(build)
+    try:
+        image = _run(client, build, text, log)
+    except BaseException:
+        _forget(client, build, log)
+        raise
+    _keep(client, build, log, image)
+    return image
+
+
+def labelled(build: DockerBuild) -> str:
+    """The Dockerfile with our label after each `FROM`, so that all that a build leaves behind says whose it is."""
+    parsed = parse_dockerfile(build.dockerfile, build.origin)
+    lines = list(parsed.lines)
+    for instruction in reversed(parsed.instructions):
+        if instruction.keyword == "FROM":
+            lines.insert(instruction.end, f'LABEL {KEY_BUILD}="{build.environment}"')
+    return "\n".join(lines)
+
+
+def _run(client: Any, build: DockerBuild, text: str, log: ClassicLog) -> str:
+    image = ""
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as context:
+        write_tar(build.context, text, context)
+        context.seek(0)
+        with _stream(client, build, context) as (messages, over):
+            try:
+                for message in messages:
+                    if "stream" in message:
+                        log.take(str(message["stream"]))
+                    elif "status" in message and "progress" not in message:
+                        log.line(str(message["status"]))
+                    elif "aux" in message:
+                        image = str(message["aux"].get("ID") or image)
+                    elif "errorDetail" in message or "error" in message:
+                        raise _failed(build, text, log, message)
+            except engine_errors() as error:
+                if over.is_set():
+                    raise _late(build, text, log) from None
+                raise _broken(build, error_text(error)) from None
+        if over.is_set():
+            raise _late(build, text, log)
+    log.end()
+    if not image:
+        # The stream of an engine that stops ends like that of one that is done.
+        raise _broken(build, "it stopped before the image was complete")
+    return image
+
+
+@contextmanager
+def _stream(
+    client: Any, build: DockerBuild, context: Any
+) -> Iterator[tuple[Iterator[dict[str, Any]], threading.Event]]:
+    """The messages of the build. Hanging up is how an engine is told to stop: at the end of the time, whose event tells
+    that it was so, and whatever else ends the block."""
+    over, answers = threading.Event(), list[Any]()
+    keep = client.hooks["response"]
+    client.hooks["response"] = [lambda answer, *_, **__: answers.append(answer)]
+    try:
+        messages = client.build(
+            fileobj=context,
+            custom_context=True,
+            dockerfile=DOCKERFILE,
+            buildargs=dict(build.args),
+            target=build.target,
+            network_mode=None if build.network == "default" else build.network,
+            rm=True,
+            forcerm=True,
+            timeout=build.timeout,
+            decode=True,
+        )
+    except engine_errors() as error:
+        raise _broken(build, error_text(error)) from None
+    finally:
+        client.hooks["response"] = keep
+
+    def end() -> None:
+        over.set()
+        hang_up(answers)
+
+    clock = threading.Timer(build.timeout, end)
+    clock.daemon = True
+    clock.start()
+    try:
+        yield messages, over
+    finally:
+        clock.cancel()
+        hang_up(answers)
+        with suppress(*engine_errors()):
+            messages.close()
+
+
+def hang_up(answers: Iterable[Any]) -> None:
+    """End connections, also such as another thread is reading from."""
+    for answer in answers:
+        with suppress(OSError, AttributeError, ValueError, *engine_errors()):
+            answer.raw.shutdown()  # of urllib3 2.3 and later
+        with suppress(OSError, AttributeError, ValueError, *engine_errors()):
+            answer.raw.connection.sock.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError, *engine_errors()):
+            answer.close()
+
+
+def _failed(build: DockerBuild, text: str, log: ClassicLog, message: dict[str, Any]) -> Refusal:
+    detail = message.get("errorDetail") or {}
+    reason = log.line(str(detail.get("message") or message.get("error") or "no reason is given")).strip()
+    return _refusal(build, text, log, reason)
+
+
+def _late(build: DockerBuild, text: str, log: ClassicLog) -> Refusal:
+    return _refusal(build, text, log, f"it was not done after {build.timeout:g} seconds")
+
+
+def _refusal(build: DockerBuild, text: str, log: ClassicLog, reason: str) -> Refusal:
+    log.end()
+    parsed = parse_dockerfile(text, build.origin)
+    place, step = _place(parsed, log.step)
+    last = [line for line in log.last if line.strip() != reason and not line.startswith("Step ")]
+    return Refusal(
+        f"building `{build.environment}` failed at {place}{step}: {reason}"
+        + "".join(f"\n{line}" for line in last),
+        "nothing was published; mend that step, commit, and run the command again",
+    )
+
+
+def _place(parsed: Parsed, step: int) -> tuple[str, str]:
+    if not 0 < step <= len(parsed.instructions):
+        return f"`{parsed.origin}`", ""
+    instruction = parsed.instructions[step - 1]
+    before = [item for item in parsed.instructions[:step] if item.keyword == "FROM"]
+    # Our label follows each `FROM`, on a line that the user's file does not have.
+    added = len(before) - (1 if instruction.keyword == "FROM" else 0)
+    shown = f"{instruction.keyword} {instruction.value}"
+    shown = shown if len(shown) <= 80 else shown[:80] + "…"
+    return f"`{parsed.origin}:{instruction.line - added}`", f", `{shown}`"
+
+
+def _broken(build: DockerBuild, reason: str) -> UserError:
+    return UserError(
+        f"the Docker Engine failed while it built `{build.environment}`: {reason}",
+        "nothing was published; see whether the engine runs and has room on its disk, and run the command again",
+    )
+
+
+def _forget(client: Any, build: DockerBuild, log: ClassicLog) -> None:
+    """Remove what an unfinished build made; the engine may be gone, or do it itself at the same time."""
+    for container in log.containers:
+        with suppress(*engine_errors()):
+            told = client.inspect_container(container)
+            if _is_ours(told, build):
+                client.remove_container(container, force=True, v=True)
+    for image in reversed(log.images):
+        with suppress(*engine_errors()):
+            if _is_ours(client.inspect_image(image), build):
+                client.remove_image(image)
+
+
+def _is_ours(told: dict[str, Any], build: DockerBuild) -> bool:
+    # The log says what was made, and a step may print whatever it likes into the log.
+    labels = (told.get("Config") or {}).get("Labels") or {}
+    return labels.get(KEY_BUILD) == build.environment
+
+
+def _keep(client: Any, build: DockerBuild, log: ClassicLog, image: str) -> None:
+    """Tag the stages, so that the next build finds them, and drop what had the tags before."""
+    repository = f"{CACHE}/{build.environment}"
+    architecture = build.platform.rpartition("/")[2]
+    wanted = {f"{architecture}-{index}": stage for index, stage in enumerate(log.stages[:-1]) if stage}
+    wanted[architecture] = image
+    with suppress(*engine_errors()):
+        before = _tags(client, repository, architecture)
+        for tag, stage in wanted.items():
+            if _is_ours(client.inspect_image(stage), build):
+                client.tag(stage, repository, tag, force=True)
+        after = _tags(client, repository, architecture)
+        for tag, old in before.items():
+            if tag not in wanted:
+                client.remove_image(f"{repository}:{tag}")
+            elif after.get(tag) != old:
+                with suppress(*engine_errors()):  # it may be a stage of another build
+                    client.remove_image(old)
+
+
+def _tags(client: Any, repository: str, architecture: str) -> dict[str, str]:
+    found = {}
+    for image in client.images(repository):
+        for name in image.get("RepoTags") or ():
+            tag = name.rpartition(":")[2]
+            if tag.partition("-")[0] == architecture:
+                found[tag] = str(image["Id"])
+    return found

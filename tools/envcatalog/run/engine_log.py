@@ -1,0 +1,88 @@
+"""The log of a build as it comes: lines for people, the step that runs, and what is left behind when it fails."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+
+from envcatalog.image.docker_secrets import Guard
+from envcatalog.model.seams import Progress
+
+LAST_LINES = 12
+_STEP = re.compile(r"Step ([0-9]+)/[0-9]+ : (.*)")
+_IMAGE = re.compile(r" ---> ([0-9a-f]{12,64})")
+_CONTAINER = re.compile(r" ---> Running in ([0-9a-f]{12,64})")
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
+
+
+class BuildLog:
+    """Follows a build's output; every line is masked before anybody sees it."""
+
+    def __init__(self, name: str, progress: Progress, guard: Guard) -> None:
+        self._name = name
+        self._progress = progress
+        self._guard = guard
+        self._partial = ""
+        self.last: deque[str] = deque(maxlen=LAST_LINES)
+
+    def text(self, piece: str) -> Iterator[str]:
+        """More output; the lines that are complete now, plain and masked."""
+        *lines, self._partial = (self._partial + piece).split("\n")
+        for line in lines:
+            yield self.line(line)
+
+    def end(self) -> None:
+        """The output is over."""
+        if self._partial:
+            self.line(self._partial)
+            self._partial = ""
+
+    def line(self, raw: str) -> str:
+        """Tell one line."""
+        shown = self._guard.mask(_CONTROL.sub("", raw.rstrip("\r").rsplit("\r", 1)[-1]))[:1000]
+        if shown.strip():
+            self.last.append(shown)
+            self._progress.step(f"{self._name}: {shown}")
+        return shown
+
+
+class ClassicLog(BuildLog):
+    """The classic builder's output, which names the images and containers that it makes.
+
+    Attributes:
+        step: number of the current step, from 1; 0 before the first.
+        images: made by this build, in order; those of another build's cache are not among them.
+        containers: of its steps.
+        stages: the last image of each stage.
+    """
+
+    def __init__(self, name: str, progress: Progress, guard: Guard) -> None:
+        super().__init__(name, progress, guard)
+        self.step = 0
+        self.images: list[str] = []
+        self.containers: list[str] = []
+        self.stages: list[str] = []
+        self._is_from = False
+        self._is_cached = False
+
+    def take(self, piece: str) -> None:
+        """More of the stream."""
+        for line in self.text(piece):
+            self._follow(line)
+
+    def _follow(self, line: str) -> None:
+        if step := _STEP.match(line):
+            self.step = int(step[1])
+            self._is_from, self._is_cached = step[2].upper().startswith("FROM "), False
+            self.last.clear()
+            if self._is_from:
+                self.stages.append("")
+        elif line.startswith(" ---> Using cache"):
+            self._is_cached = True
+        elif container := _CONTAINER.match(line):
+            self.containers.append(container[1])
+        elif (image := _IMAGE.match(line)) and not self._is_from and self.stages:
+            self.stages[-1] = image[1]
+            if not self._is_cached:
+                self.images.append(image[1])
