@@ -19,6 +19,7 @@ from envcatalog.model.lock import Deb, Lock
 
 _DEBIAN = {"bullseye": "11", "bookworm": "12", "trixie": "13", "forky": "14"}
 _LIMIT = 64 * 1024 * 1024  # bytes of one file
+_ON_PYTHON = re.compile(r"python(?=[\s=<>!~\[]|\Z)")
 _REBUILT = re.compile(r"\+b\d+\Z")  # a binary-only rebuild of the same source version
 
 
@@ -62,6 +63,12 @@ class Advisories:
             for wheel in platform.wheels:
                 ids = _ids(self._python.get(wheel.name, ()), wheel.version, version_kind)
                 found.setdefault(wheel.name, set()).update(ids)
+            for package in platform.conda:
+                # conda has no advisories of its own: a package of Python modules is usually called like its project
+                if any(_ON_PYTHON.match(text) for text in package.depends):
+                    known = self._python.get(_normal(package.name), ())
+                    ids = _ids(known, package.version, version_kind)
+                    found.setdefault(package.name, set()).update(ids)
             for deb in platform.debs:
                 known = [item for item in self._debian.get(source_of(deb), ()) if _speaks_of(item, suite)]
                 ids = _ids(known, _REBUILT.sub("", deb.version), deb_version_kind)

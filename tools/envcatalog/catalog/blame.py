@@ -27,7 +27,7 @@ def blame(catalog: Catalog, text: str, package: str | None = None) -> tuple[Orig
     """Origins of the packages of the newest committed lock at a reference, by kind and name, without inherited ones.
 
     Args:
-        package: only this one, as Python or as Debian spells it.
+        package: only this one, as Python, conda or Debian spells it.
 
     Raises:
         UserError: the reference names nothing, or there is no lock.
@@ -106,14 +106,16 @@ class _Graph:
         for platform in lock.platforms:
             for deb in platform.debs:
                 found.setdefault(("deb", deb.name), set()).add(deb.version)
+            for package in platform.conda:
+                found.setdefault(("conda", package.name), set()).add(package.version)
             for wheel in platform.wheels:
                 found.setdefault(("python", wheel.name), set()).add(wheel.version)
         return {key: ", ".join(sorted(versions)) for key, versions in found.items()}
 
 
 def _spelled(kind: PackageKind, package: str) -> str:
-    if kind == "deb":
-        return package
+    if kind != "python":
+        return package.lower() if kind == "conda" else package
     from packaging.utils import canonicalize_name
 
     return canonicalize_name(package)

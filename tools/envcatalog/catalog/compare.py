@@ -90,6 +90,6 @@ def _sizes(side: Side) -> dict[str, int]:
 def _artefacts(side: Side) -> Iterator[tuple[str, Artefact]]:
     for _, lock in side.locks:
         for item in lock.platforms if lock else ():
-            artefacts: tuple[Artefact, ...] = (*item.debs, *item.wheels)
+            artefacts: tuple[Artefact, ...] = (*item.debs, *item.conda, *item.wheels, *item.files)
             for artefact in artefacts:
                 yield item.platform, artefact

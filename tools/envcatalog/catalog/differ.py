@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from envcatalog.definition.canonical import definition_values
+from envcatalog.definition.matchspecs import MatchSpec, read_spec
 from envcatalog.model.change import Change, ChangeKind
 from envcatalog.model.environment import Environment
-from envcatalog.model.lock import Lock, LockedImage
+from envcatalog.model.lock import Artefact, Lock, LockedImage, PlatformLock
 
 Order = Callable[[str, str], ChangeKind]
-PACKAGE_FIELDS = {("python", "packages"), ("apt",)}
+PACKAGE_FIELDS = {("python", "packages"), ("apt",), ("conda", "packages")}
+PACKAGE_KINDS = ("python.packages", "apt", "conda.packages")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class Side:
 def diff_sides(before: Side, after: Side) -> tuple[Change, ...]:
     """Changes sorted by path; empty when nothing that is built differs."""
     changes = [*_settings(before, after), *_base_digest(before, after)]
-    for kind in ("python.packages", "apt"):
+    for kind in PACKAGE_KINDS:
         changes += _packages(kind, before, after)
     return tuple(sorted(changes, key=lambda change: (change.path, change.kind)))
 
@@ -59,6 +61,14 @@ def deb_version_kind(before: str, after: str) -> ChangeKind:
     if ", " in before + after or version_key(before) == version_key(after):
         return "changed"
     return "upgraded" if version_key(after) > version_key(before) else "downgraded"
+
+
+def conda_version_kind(before: str, after: str) -> ChangeKind:
+    """The same by conda's order."""
+    from envcatalog.lock.conda.version import is_newer
+
+    newer = None if ", " in before + after else is_newer(before, after)
+    return "changed" if newer is None else "upgraded" if newer else "downgraded"
 
 
 def _settings(before: Side, after: Side) -> list[Change]:
@@ -106,10 +116,13 @@ def _packages(kind: str, before: Side, after: Side) -> list[Change]:
     old, new = _versions(kind, before), _versions(kind, after)
     old_source, new_source = _sources(kind, before), _sources(kind, after)
     old_asked, new_asked = _asked(kind, before.environment), _asked(kind, after.environment)
-    order: Order = deb_version_kind if kind == "apt" else version_kind
+    order = _ORDERS[kind]
+    old_builds, new_builds = _builds(before), _builds(after)
     changes = []
     for name in sorted(old.keys() | new.keys() | old_asked.keys() | new_asked.keys()):
         was, now, how_both = old.get(name), new.get(name), order
+        if was == now and kind == "conda.packages":
+            was, now, how_both = old_builds.get(name), new_builds.get(name), _changed
         if was == now:
             # What is asked for may have changed and the locks not: not locked yet, or the same version still fits.
             was, now, how_both = old_asked.get(name), new_asked.get(name), _changed
@@ -136,9 +149,25 @@ def _versions(kind: str, side: Side) -> dict[str, str]:
     found: dict[str, set[str]] = {}
     for _, lock in side.locks:
         for platform in lock.platforms if lock else ():
-            for artefact in platform.wheels if kind == "python.packages" else platform.debs:
+            for artefact in _artefacts(kind, platform):
                 found.setdefault(artefact.name, set()).add(artefact.version)
     return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
+
+
+def _builds(side: Side) -> dict[str, str]:
+    """Conda package name to version and build: the same version may be built anew."""
+    found: dict[str, set[str]] = {}
+    for _, lock in side.locks:
+        for platform in lock.platforms if lock else ():
+            for package in platform.conda:
+                found.setdefault(package.name, set()).add(f"{package.version} {package.build}")
+    return {name: ", ".join(sorted(builds)) for name, builds in found.items()}
+
+
+def _artefacts(kind: str, platform: PlatformLock) -> Sequence[Artefact]:
+    if kind == "conda.packages":
+        return platform.conda
+    return platform.debs if kind == "apt" else platform.wheels
 
 
 def _sources(kind: str, side: Side) -> dict[str, str]:
@@ -146,7 +175,7 @@ def _sources(kind: str, side: Side) -> dict[str, str]:
     found: dict[str, str] = {}
     for source, lock in side.locks:
         for platform in lock.platforms if lock else ():
-            for artefact in platform.wheels if kind == "python.packages" else platform.debs:
+            for artefact in _artefacts(kind, platform):
                 found[artefact.name] = source
     return found
 
@@ -157,6 +186,9 @@ def _asked(kind: str, environment: Environment | None) -> dict[str, str]:
         return {}
     if kind == "apt":
         return {name: name for name in environment.apt}
+    if kind == "conda.packages":
+        specs = environment.conda.packages if environment.conda else ()
+        return {spec.name: text for text in specs if isinstance(spec := read_spec(text), MatchSpec)}
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
@@ -164,3 +196,10 @@ def _asked(kind: str, environment: Environment | None) -> dict[str, str]:
     for text in environment.python.packages if environment.python else ():
         asked.setdefault(canonicalize_name(Requirement(text).name), []).append(text)
     return {name: ", ".join(sorted(texts)) for name, texts in asked.items()}
+
+
+_ORDERS: dict[str, Order] = {
+    "python.packages": version_kind,
+    "apt": deb_version_kind,
+    "conda.packages": conda_version_kind,
+}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from envcatalog.catalog.sdk import Catalog
 
 Holding = tuple[PackageKind, str, str, str]  # kind, name, version, platform
-_KEYS: dict[PackageKind, str] = {"python": "wheels", "deb": "debs"}
+_KEYS: dict[PackageKind, str] = {"python": "wheels", "deb": "debs", "conda": "conda"}
 
 
 def search(
@@ -188,7 +188,7 @@ def _holdings(data: bytes, wanted: Wanted) -> Iterator[Holding]:
     value: Any = json.loads(data)
     for platform, block in value["platforms"].items():
         for kind, name in wanted.names.items():
-            for item in block[_KEYS[kind]]:
+            for item in block.get("conda", ()) if kind == "conda" else block[_KEYS[kind]]:
                 if item["name"] == name and wanted.accepts(kind, item["version"]):
                     yield kind, name, item["version"], platform
 

@@ -11,6 +11,7 @@ from envcatalog.model.update import Relocked
 SUBJECT = 72  # characters; what Git's own tools and the forges show of a subject
 TRAILER = "Envcat-Update"
 _NAMES = 10
+_PACKAGES = re.compile(r"\A(?:python\.packages|conda\.packages|apt)\.")
 
 
 def branch_name(prefix: str, key: str) -> str:
@@ -79,7 +80,7 @@ def _short(change: Change) -> str:
 def _name(change: Change) -> str:
     if change.path == "base.digest":
         return "base image"
-    return _plain(change.path.removeprefix("python.packages.").removeprefix("apt."))
+    return _plain(_PACKAGES.sub("", change.path))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -245,7 +245,7 @@ def _versions(lock: Lock | None) -> dict[str, tuple[str, ...]]:
     """What a lock holds, by the names that can be asked for; a base image by its reference."""
     found: dict[str, set[str]] = {}
     for platform in lock.platforms if lock else ():
-        artefacts: tuple[Artefact, ...] = (*platform.debs, *platform.wheels)
+        artefacts: tuple[Artefact, ...] = (*platform.debs, *platform.conda, *platform.wheels, *platform.files)
         for item in artefacts:
             found.setdefault(item.name, set()).add(item.version)
     if lock and isinstance(lock.base, LockedImage):

@@ -13,6 +13,10 @@ _WANTED = re.compile(r"\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._+-]*)\s*(?P<rest>.*?)\
 _CLAUSE = re.compile(
     r"\s*(?P<relation><<|<=|==|=|!=|>=|>>|<|>)\s*(?P<version>[0-9A-Za-z][0-9A-Za-z.+~:-]*)\s*\Z"
 )
+# Conditions as conda has them: `=1.2` and `1.2.*` beside those that Python has.
+_CONDA = re.compile(
+    r"(?:(?:(?:>=|<=|==|!=|~=|=|<|>)\s*[0-9A-Za-z_]|[0-9])[0-9A-Za-z_.+!*-]*\s*(?:[,|]\s*|\Z))*\Z"
+)
 _DEBIAN = {"<": "<<", ">": ">>", "==": "="}
 _LONGEST = 200
 
@@ -54,11 +58,11 @@ def read_wanted(text: str, kind: PackageKind | None = None) -> Wanted:
         raise _not_wanted(text)
     names: dict[PackageKind, str] = {}
     conditions: dict[PackageKind, Accepts] = {}
-    for one in ("python", "deb"):
-        accepts = _python(match["rest"]) if one == "python" else _debian(match["rest"])
-        name = _python_name(match["name"]) if one == "python" else match["name"].lower()
-        if accepts is not None and kind in (None, one):
-            names[one], conditions[one] = name, accepts
+    for one, read in _READERS.items():
+        accepts = read(match["rest"]) if kind in (None, one) else None
+        if accepts is not None:
+            names[one] = _python_name(match["name"]) if one == "python" else match["name"].lower()
+            conditions[one] = accepts
     if not names:
         raise _not_wanted(text)
     return Wanted(text=text.strip(), names=names, conditions=conditions)
@@ -94,6 +98,22 @@ def _debian(rest: str) -> Accepts | None:
     return accepts
 
 
+def _conda(rest: str) -> Accepts | None:
+    """The library is asked only where a lock holds the package, or the condition looks like nobody's."""
+    if _CONDA.match(rest) is None:
+        return None
+    found: list[Accepts | None] = []
+
+    def accepts(version: str) -> bool:
+        from envcatalog.lock.conda.version import condition
+
+        if not found:
+            found.append(condition(rest))
+        return found[0](version) if found[0] is not None else False
+
+    return accepts
+
+
 def _holds(version: str, relation: str, wanted: str) -> bool:
     from envcatalog.lock.debian.version import satisfies
 
@@ -113,3 +133,10 @@ def _not_wanted(text: str) -> UserError:
         f"`{text[:80]}` is no package with a condition on its version",
         "write `urllib3`, `urllib3<2.2`, `numpy>=1.26,<2`, or `libssl3<3.0.15` for a Debian package",
     )
+
+
+_READERS: dict[PackageKind, Callable[[str], Accepts | None]] = {
+    "python": _python,
+    "deb": _debian,
+    "conda": _conda,
+}

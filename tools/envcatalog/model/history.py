@@ -7,7 +7,7 @@ from typing import Literal
 
 from envcatalog.model.version import Commit, Version
 
-PackageKind = Literal["python", "deb"]
+PackageKind = Literal["python", "deb", "conda"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ def show_text(
     """
     newest = max(versions, key=lambda item: item.number, default=None)
     shown = version if commit else newest
-    python = environment.python
+    python, conda = environment.python, environment.conda
     facts = [
         ("description", environment.description),
         ("kind", environment.kind),
@@ -47,6 +47,8 @@ def show_text(
         ("apt", ", ".join(environment.apt)),
         ("python", python.version if python else ""),
         ("packages", ", ".join(python.packages) if python else ""),
+        ("channels", ", ".join(conda.channels) if conda else ""),
+        ("conda", ", ".join(conda.packages) if conda else ""),
         ("platforms", ", ".join(environment.platforms)),
         ("checks", "; ".join(environment.checks)),
         ("locked", _locked(lock)),
@@ -109,7 +111,10 @@ def _locked(lock: Lock | None) -> str:
     if lock is None:
         return "no, run `envcat lock`"
     return "; ".join(
-        f"{item.platform} {len(item.debs)} debs, {len(item.wheels)} wheels" for item in lock.platforms
+        f"{item.platform} {len(item.debs)} debs, "
+        + (f"{len(item.conda)} conda packages, " if item.conda else "")
+        + f"{len(item.wheels)} wheels"
+        for item in lock.platforms
     )
 
 
@@ -120,6 +125,7 @@ def _lock(lock: Lock) -> dict[str, Any]:
         "platforms": {
             item.platform: {
                 "debs": {deb.name: deb.version for deb in item.debs},
+                "conda": {package.name: package.version for package in item.conda},
                 "wheels": {wheel.name: wheel.version for wheel in item.wheels},
             }
             for item in lock.platforms

@@ -12,6 +12,7 @@ from envcatalog.model.errors import EXIT_NO, UserError
 @click.argument("package", metavar="PACKAGE")
 @click.option("--deb", "kind", flag_value="deb", default=None, help="Debian packages only.")
 @click.option("--python", "kind", flag_value="python", help="Python packages only.")
+@click.option("--conda", "kind", flag_value="conda", help="Conda packages only.")
 @click.option("--all-versions", is_flag=True, help="Search every version instead of the work tree.")
 @click.option("--alias", default=None, metavar="ALIAS", help="Search the versions that this alias names.")
 @catalog_options
@@ -36,7 +37,7 @@ def command(
 
     if all_versions and alias:
         raise UserError("`--all-versions` and `--alias` exclude each other", "choose one")
-    chosen = {"deb": "deb", "python": "python"}.get(kind or "")
+    chosen = kind
     found = search(
         open_catalog(ctx, directory),
         package,
