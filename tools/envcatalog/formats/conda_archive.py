@@ -56,7 +56,7 @@ class CondaArchive:
     """One package file, opened for reading.
 
     Args:
-        path: the file; its name says the format.
+        path: the file; its first bytes say the format, since a store may call it what it likes.
 
     Raises:
         BadConda: by the constructor and by every method, when the file is no such archive, or a hostile one.
@@ -64,7 +64,6 @@ class CondaArchive:
     """
 
     def __init__(self, path: Path) -> None:
-        self._name = path.name
         self._info_files: dict[str, bytes] = {}
         self._info_left = INFO_LIMIT
         self._seen_info = False
@@ -150,10 +149,12 @@ class CondaArchive:
         )
 
     def _parts(self) -> tuple[_Part, _Part | None]:
-        if self._name.endswith(".tar.bz2"):
+        self._file.seek(0)
+        magic = self._file.read(4)
+        if magic[:3] == b"BZh":
             return _Part(offset=0, size=self._size, suffix=".bz2"), None
-        if not self._name.endswith(".conda"):
-            raise BadConda("the file's name ends in neither `.conda` nor `.tar.bz2`")
+        if magic != b"PK\3\4":
+            raise BadConda("the file is neither a zip (`.conda`) nor compressed by bzip2 (`.tar.bz2`)")
         try:
             with zipfile.ZipFile(self._file) as archive:
                 infos = archive.infolist()

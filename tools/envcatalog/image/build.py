@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from envcatalog.image.assemble import assemble_image, assemble_platform
 from envcatalog.image.cache import LayerCache
 from envcatalog.image.codec import BlockGzip, Compressed, check_codec
+from envcatalog.image.conda_scripts import unrun_script
 from envcatalog.image.conflicts import check_conflicts, meeting
 from envcatalog.image.tar import Entry, TarWriter
 from envcatalog.model.image import BaseImage, BuiltImage, Layer
@@ -93,6 +94,7 @@ class Builder:
         layers |= self._make(plan, [wanted[key] for key in self._to_compare(plan, layers)])
         for platform in plan.platforms:
             self._check_conflicts(plan.environment, platform)
+        self._tell_scripts(layers.values())
         return assemble_image(
             plan,
             [
@@ -105,6 +107,12 @@ class Builder:
                 for platform in plan.platforms
             ],
         )
+
+    def _tell_scripts(self, layers: Iterable[Layer]) -> None:
+        """Each time, whoever built the layers: nobody must find out by a program that fails."""
+        paths = {claim for layer in layers for claim in layer.claims}
+        for said in sorted(filter(None, map(unrun_script, paths))):
+            self._progress.step(said)
 
     def _found(self, wanted: Iterable[str], known: Mapping[str, Layer]) -> dict[str, Layer]:
         found = {}

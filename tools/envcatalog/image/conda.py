@@ -3,7 +3,8 @@
 What goes where, which programs are made, how a prefix is replaced and what `conda-meta/` says follow conda and rattler,
 whose installer the tests compare with, file by file. Deliberate differences:
 
-- no script of a package runs: neither when it is linked nor when an environment is activated (`unrun_script`);
+- no script of a package runs: neither when it is linked nor when an environment is activated
+  (`conda_scripts`);
 - byte code is ours, as in all layers: ``__pycache__`` folders of a package are left out;
 - files are 0755 or 0644, whatever the umask was where the package was built;
 - what two packages hold with different contents is an error, where conda only warns.
@@ -11,7 +12,6 @@ whose installer the tests compare with, file by file. Deliberate differences:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from envcatalog.image.bytecode import Compiler
@@ -19,15 +19,11 @@ from envcatalog.image.conda_files import Unpacked, library, unpack
 from envcatalog.image.conda_history import META
 from envcatalog.image.conda_meta import record
 from envcatalog.image.modules import add_bytecode
-from envcatalog.image.skeleton import BIN, PREFIX
 from envcatalog.image.tar import TarWriter
 from envcatalog.image.tree import Bytes, File, Spool, Tree
 from envcatalog.model.lock import CondaPackage
 from envcatalog.model.plan import LayerPlan
 from envcatalog.model.seams import Artefacts
-
-_SCRIPT = re.compile(rf"{BIN}/\.(?P<name>.+)-(?P<kind>pre-link|post-link)\.sh\Z")
-_ACTIVATION = re.compile(rf"{PREFIX}/etc/conda/activate\.d/(?P<name>[^/]+)\Z")
 
 
 def write(layer: LayerPlan, artefacts: Artefacts, compiler: Compiler, tar: TarWriter) -> None:
@@ -50,18 +46,6 @@ def write(layer: LayerPlan, artefacts: Artefacts, compiler: Compiler, tar: TarWr
             stem = f"{package.name}-{package.version}-{package.build}"
             tree.add(f"{META}/{stem}.json", File(content=Bytes(data), owner=package.file))
         tree.write(tar)
-
-
-def unrun_script(path: str) -> str:
-    """What a script at this path of an image would have done, for people; empty where it is none.
-
-    An image may hold it, and nothing but the image's list of paths is needed to tell.
-    """
-    found = _SCRIPT.match(path)
-    if found:
-        return f"`{found['name']}` has a {found['kind']} script, which is not run"
-    found = _ACTIVATION.match(path)
-    return f"the activation script `{found['name']}` is not run" if found else ""
 
 
 def _tree(unpacked: Iterable[Unpacked]) -> Tree:

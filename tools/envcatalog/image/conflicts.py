@@ -7,8 +7,10 @@ error that names both packages, unless the two are the same: many packages share
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
+from envcatalog.image.conda_scripts import unrun_script
 from envcatalog.image.paths import shown
 from envcatalog.image.tar import Entry
 from envcatalog.model.errors import Refusal
@@ -17,6 +19,8 @@ _SITE_PACKAGES = re.compile(r"opt/env/lib/python[0-9.]+/site-packages/")
 # Spark's jars are a layer of their own beside its modules, and a definition's jars are others: told by file.
 _JARS = "pyspark/jars/"
 _CACHE = "__pycache__"  # a module of one file claims its own name, and with it its byte code
+CLAIMS_MAX = 256  # of a layer of conda packages, those of its modules not counted
+_RECORDS = "opt/env/conda-meta/"
 _CONTENT = frozenset({"file", "hardlink"})
 
 
@@ -52,7 +56,9 @@ def claims_of(entries: Iterable[Entry]) -> tuple[str, ...]:
         inside = _SITE_PACKAGES.sub("", entry.path)
         is_whole = inside == entry.path or inside.startswith(_JARS)
         claims.add(inside if is_whole else inside.partition("/")[0])
-    return tuple(sorted(claims - {_CACHE}))
+    claims.discard(_CACHE)
+    is_conda = any(claim.startswith(_RECORDS) for claim in claims)
+    return tuple(sorted(_folded(claims) if is_conda else claims))
 
 
 def meeting(claims: Mapping[str, Iterable[str]]) -> frozenset[str]:
@@ -61,7 +67,34 @@ def meeting(claims: Mapping[str, Iterable[str]]) -> frozenset[str]:
     for key, claimed in claims.items():
         for claim in claimed:
             holders.setdefault(claim, set()).add(key)
-    return frozenset(key for keys in holders.values() if len(keys) > 1 for key in keys)
+    found = {key for keys in holders.values() if len(keys) > 1 for key in keys}
+    for claim, keys in holders.items():
+        for folder in _folders(claim):
+            both = keys | holders.get(folder, set())
+            if len(both) > 1 and folder in holders:
+                found |= both
+    return frozenset(found)
+
+
+def _folded(claims: set[str]) -> set[str]:
+    """Claims of a layer of conda packages, of which a thousand files are not rare: a manifest has limits. A claim
+    that ends with a slash is all below that folder; those with the most files are taken first."""
+    told = {claim for claim in claims if unrun_script(claim)}
+    claims = claims - told
+    for depth in (4, 3):  # lib/python3.11/, include/openssl/; then bin/, include/
+        counts = Counter(
+            "/".join(claim.split("/")[:depth]) + "/" for claim in claims if claim.count("/") >= depth
+        )
+        for folder, _ in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
+            if len(claims) <= CLAIMS_MAX:
+                break
+            claims = {claim for claim in claims if not claim.startswith(folder)} | {folder}
+    return claims | told
+
+
+def _folders(claim: str) -> Iterator[str]:
+    while (claim := claim.rstrip("/").rpartition("/")[0]) and claim != "opt":
+        yield claim + "/"
 
 
 def _same(one: Entry, other: Entry) -> bool:
