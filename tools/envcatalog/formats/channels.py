@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from envcatalog.definition.finding import bare
+from envcatalog.model.draft import Wanted
 from envcatalog.model.names import NAME_MAX, is_name
 
 _SUBDIR = re.compile(r"/(?:noarch|(?:linux|osx|win)-[a-z0-9_]+)\Z")
@@ -23,18 +24,18 @@ class Named:
     lost: bool = True
 
 
-def name_channel(text: str, known: Mapping[str, str]) -> Named | None:
-    """The name of a channel that is given by name or address; None for one that no name can be made of.
-
-    Args:
-        known: name to URL of the catalog's own channels.
-    """
+def name_channel(text: str, wanted: Wanted) -> Named | None:
+    """The name of a channel that is given by name or address; None for one that no name can be made of."""
+    known = wanted.channels
     if "://" not in text and not text.startswith(("/", "./", "../", "~")) and "\\" not in text:
         return _by_name(text.strip("/"), known)
     address = _plain(text)
     for name, url in known.items():
         if _plain(url) == address:
             return Named(name, f"it is `{name}` of the catalog's settings", lost=False)
+    for alias in wanted.channel_aliases:
+        if address.startswith(alias) and is_name(address.removeprefix(alias)):
+            return Named(address.removeprefix(alias))
     path = re.sub(r"^[a-z][a-z0-9+.-]*://[^/]*", "", address, flags=re.IGNORECASE)
     found = re.search(r"([^/]+(?:/label/[^/]+)?)\Z", path)
     name = _fit(found[1]) if found else ""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from envcatalog.definition.finding import bare
 from envcatalog.definition.foreign import refusal
+from envcatalog.definition.matchspecs import read_spec
+from envcatalog.definition.requirements import Refused
 from envcatalog.formats.channels import name_channel, without_tokens
 from envcatalog.formats.conda_python import AskedSpec, allowed_minors, minors, says_nothing_more
 from envcatalog.formats.match_spec import SUBDIRS, Misfit, Spec, read_match_spec, split_channel
@@ -15,6 +17,7 @@ from envcatalog.formats.requirement_lines import Line, Requirements, read_lines
 from envcatalog.model.draft import Draft, Files, Note, Wanted
 from envcatalog.model.environment import (
     DEFAULT_PLATFORM,
+    ChannelPriority,
     Conda,
     DebianBase,
     Environment,
@@ -38,20 +41,25 @@ class CondaReading:
     Attributes:
         origin: the file as the user named it.
         system: ``Windows`` or ``macOS`` where the file is a listing made there; empty otherwise.
+        begin: the line where packages would be listed.
+        seen: channels, as the file spells them.
     """
 
     origin: str
     files: Files
     wanted: Wanted
     system: str = ""
+    begin: int = 1
     platforms: set[str] = field(default_factory=set)
     channels: dict[str, int] = field(default_factory=dict)
     specs: dict[str, AskedSpec] = field(default_factory=dict)
     pip: list[Line] = field(default_factory=list)
+    channel_priority: ChannelPriority = "strict"
     variables: dict[str, str] = field(default_factory=dict)
     virtual: dict[str, str] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     places: dict[str, tuple[str, int]] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
 
     def note(self, line: int, text: str, reason: str, *, lost: bool = True) -> None:
         """Something that was not carried over as it is; tokens in addresses are not shown."""
@@ -63,14 +71,15 @@ class CondaReading:
         if text == NO_DEFAULTS:
             self.note(line, text, "no channel is asked but those that are named", lost=False)
             return None
-        named = name_channel(text, self.wanted.channels)
+        named = name_channel(text, self.wanted)
         if named is None:
             self.note(line, text, "it is no channel that a definition could name")
             return None
         if named.name not in self.channels and len(self.channels) == MAX_CHANNELS:
             raise refusal(self.origin, line, f"there are more than {MAX_CHANNELS} channels")
-        if named.reason:
+        if named.reason and text not in self.seen:
             self.note(line, text, named.reason, lost=named.lost)
+        self.seen.add(text)
         self.channels.setdefault(named.name, line)
         self.places.setdefault(named.name, (self.origin, line))
         return named.name
@@ -88,9 +97,10 @@ class CondaReading:
 
     def spec(self, spec: Spec, text: str, line: int) -> None:
         """Add a MatchSpec whose channel is as the file has it."""
-        spec = self._channelled(spec, text, line)
-        if spec is None:
+        named = self._channelled(spec, text, line)
+        if named is None:
             return
+        spec = named
         if self.system and spec.build:
             spec = replace(spec, build="", condition="" if spec.condition == "=*" else spec.condition)
             self.note(line, text, f"the build is one for {self.system}; carried over as `{spec}`")
@@ -115,6 +125,16 @@ class CondaReading:
             self.specs[spec.name] = replace(earlier, spec=joined)
         else:
             self.note(line, text, f"it is in line {earlier.line}, too", lost=False)
+
+    def locked(self, spec: Spec, text: str, line: int) -> None:
+        """Add a package of a lock, whose name and version no person wrote; its channel is as the file has it."""
+        if isinstance(read_spec(str(replace(spec, channel=""))), Refused):
+            self.note(line, text, "conda's own library does not understand it")
+            return
+        if spec.channel:
+            named = name_channel(spec.channel, self.wanted)
+            spec = replace(spec, channel=named.name if named else "")
+        self.specs.setdefault(spec.name, AskedSpec(spec=spec, file=self.origin, line=line))
 
     def _channelled(self, spec: Spec, text: str, line: int) -> Spec | None:
         """With the channel by the name that the definition has for it."""
@@ -157,8 +177,12 @@ class CondaReading:
         self.notes += found.notes
         self.places |= found.places
         if not self.specs and not found.packages and self.wanted.python is None:
-            lost = next((note for note in self.notes if note.lost and note.line), None)
-            line, why = (lost.line, f": in this line, {lost.reason}") if lost else (0, "")
+            about_channels = set(self.channels.values())
+            lost = next(
+                (note for note in self.notes if note.lost and note.line and note.line not in about_channels),
+                None,
+            )
+            line, why = (lost.line, f": in this line, {lost.reason}") if lost else (self.begin, "")
             raise refusal(self.origin, line, f"it names no package that can be carried over{why}")
         version = self._python(found)
         packages = [asked.spec for asked in self.specs.values()]
@@ -174,6 +198,7 @@ class CondaReading:
             conda=Conda(
                 channels=tuple(self.channels),
                 packages=tuple(str(spec) for spec in packages),
+                channel_priority=self.channel_priority,
                 virtual_packages=tuple(sorted(self.virtual.items())),
             ),
             variables=tuple(sorted(self.variables.items())),

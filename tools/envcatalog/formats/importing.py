@@ -64,7 +64,12 @@ IMPORTERS: tuple[Importer, ...] = (
         content=_lines(r"  content_hash:\s*$"),
     ),
     Importer(kind="conda-explicit", module="read_conda_explicit", content=_lines(r"@EXPLICIT\s*$")),
-    Importer(kind="pixi-lock", module="read_pixi_lock", name=_names(r"pixi\.lock")),
+    Importer(
+        kind="pixi-lock",
+        module="read_pixi_lock",
+        name=_names(r"pixi\.lock"),
+        content=_lines(r"version: [0-9]+\s+(?:platforms|environments):"),
+    ),
     Importer(kind="pixi", module="read_pixi", name=_names(r"pixi\.toml"), content=_lines(r"\[tool\.pixi\.")),
     Importer(kind="uv-lock", module="read_uv_lock", name=_names(r"uv\.lock")),
     Importer(kind="pylock", module="read_pylock", name=_names(r"pylock(?:\.[^.]+)?\.toml")),

@@ -47,6 +47,7 @@ def read_conda_node(
     if not isinstance(root.value, dict):
         raise refusal(origin, root.line, f"it is {root.kind}, and a conda environment is a mapping")
     reading = CondaReading(origin=origin, files=files, wanted=wanted)
+    reading.begin = (root.get("dependencies") or root).line
     listed = tuple(_listed(root, reading, lines))
     prefix = root.get("prefix")
     reading.system = made_on((prefix.text if prefix else None) or "", map(_name, listed))

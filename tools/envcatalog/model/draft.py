@@ -25,6 +25,7 @@ class Wanted:
 
     Attributes:
         channels: name to URL of the catalog's own conda channels.
+        channel_aliases: what stands before a channel's name in the addresses of all others, with a final slash.
         extras, groups: optional dependencies and dependency groups of a project that come along.
         managed: ``user`` to take an image as it is, ``system`` to install into it.
         target: the stage of a Dockerfile.
@@ -36,6 +37,7 @@ class Wanted:
     platforms: tuple[str, ...] = ()
     description: str = ""
     channels: Mapping[str, str] = field(default_factory=dict)
+    channel_aliases: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     managed: Managed | None = None
