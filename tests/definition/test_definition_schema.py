@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from envcatalog.definition.reader import SettingsReading, read_environment, read_settings
 from envcatalog.definition.schema import SchemaName, load_schema, schema_path
-from envcatalog.model.settings import CondaChannel, DebianMirror, PackageIndex, Settings
+from envcatalog.model.settings import CondaChannel, DebianMirror, MavenRepository, PackageIndex, Settings
 
 NAMES: list[SchemaName] = ["environment", "catalog"]
 
@@ -23,6 +23,7 @@ SIBLINGS: dict[str, dict[str, Any]] = {
     "inference": {"port": 80},
     "deprecated": {"reason": "a", "versions": "1"},
     "conda": {"channels": ["a"], "packages": ["b"]},
+    "spark": {"version": "3.5"},
 }
 
 
@@ -78,6 +79,9 @@ def test_no_pattern_takes_a_line_end(name: SchemaName) -> None:
         "2026-12-31",
         "1GB",
         "__cuda",
+        "a:b:1",
+        "a.jar",
+        "spark.a",
     ]
     for path, pattern in patterns:
         matching = [text for text in texts if re.search(pattern, text)]
@@ -137,6 +141,10 @@ def test_settings_are_read_whole() -> None:
         channels=(
             CondaChannel(name="folder", url="channels/own"),
             CondaChannel(name="internal", url="https://conda.example.com/internal"),
+        ),
+        maven=(
+            MavenRepository(name="internal", url="https://maven.example.com/releases"),
+            MavenRepository(name="folder", url="vendor/jars"),
         ),
         keyring="keys/debian.gpg",
         layers=60,

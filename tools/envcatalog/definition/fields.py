@@ -14,6 +14,7 @@ from envcatalog.definition.finding import Finding, Path, show, show_path
 from envcatalog.definition.policy_read import policy_findings
 from envcatalog.definition.references import image_error
 from envcatalog.definition.requirements import Refused, Requirement, read_requirement
+from envcatalog.definition.spark import spark_findings
 from envcatalog.model.names import is_name
 
 MAX_REQUIREMENT = 500
@@ -37,6 +38,7 @@ def environment_findings(value: dict[str, Any], folder: str) -> Iterator[Finding
     yield from dockerfile_findings(value)
     yield from _packages(_mapping(value.get("python")).get("packages"))
     yield from conda_findings(value)
+    yield from spark_findings(value)
     yield from _variables(value.get("variables"))
     yield from _container(_mapping(value.get("container")))
     yield from _checks(value.get("checks"))

@@ -20,8 +20,6 @@ _KINDS = {
     "integer": "a whole number",
     "boolean": "`true` or `false`",
 }
-# Keys of the file format that later releases bring; a file from there deserves a better word than "unknown".
-_LATER = frozenset(("r", "spark"))
 
 
 def schema_findings(name: SchemaName, value: Any) -> Iterator[Finding]:
@@ -72,10 +70,6 @@ def _additional(error: ValidationError, path: Path) -> Iterator[Finding]:
         if key in allowed:
             continue
         where = f"`{show_path(path)}`" if path else "the file"
-        if key in _LATER and not path:
-            message = f"this release does not know the key {show(key)}"
-            yield Finding("schema-later-key", message, (*path, key), "update envcatalog", True)
-            continue
         near = nearest(key, allowed)
         home = _home(key, allowed) if not path else None
         if near:

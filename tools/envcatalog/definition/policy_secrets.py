@@ -51,14 +51,19 @@ def detectors() -> Iterator[None]:
 
 
 def secret_breaches(environment: Environment, rule: PlainRule) -> Iterator[Breach]:
-    """A breach for each variable whose value looks like a secret; the value is in no message."""
-    for name, value in environment.variables:
+    """A breach for each variable and Spark property that looks like a secret; the value is in no message."""
+    conf = environment.spark.conf if environment.spark else ()
+    places: list[tuple[str, tuple[str, ...], str, str]] = [
+        ("variable", ("variables",), *item) for item in environment.variables
+    ]
+    places += [("Spark property", ("spark", "conf"), *item) for item in conf]
+    for noun, path, name, value in places:
         kinds = _kinds(name, value)
         if kinds:
             yield Breach(
                 rule="secrets",
-                message=f"the variable `{name}` looks like a secret ({', '.join(kinds)})",
-                path=("variables", name),
+                message=f"the {noun} `{name}` looks like a secret ({', '.join(kinds)})",
+                path=(*path, name),
                 reason=rule.reason,
                 hint="it is in Git and would be in every image: revoke it, and pass a new one when the image is run",
             )

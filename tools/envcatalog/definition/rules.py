@@ -14,6 +14,7 @@ from envcatalog.definition.finding import listed, nearest
 from envcatalog.definition.lifecycle import lifecycle_problems
 from envcatalog.definition.matchspecs import allows_python
 from envcatalog.definition.reader import Reading
+from envcatalog.definition.spark import spark_problems
 from envcatalog.model.environment import DebianBase, Environment, EnvironmentBase, ImageBase, Python
 from envcatalog.model.problem import Problem
 from envcatalog.model.settings import Settings
@@ -50,6 +51,7 @@ def check_catalog(
             problems += [*_depth(reading, chain), *built_base_problems(reading, environment, chain)]
             problems += [*_apt(reading, environment, chain), *_platforms(reading, environment, chain)]
             problems += [*_python(reading, environment, chain), *_conda(reading, environment, chain)]
+            problems += spark_problems(reading, environment, chain)
         found += sorted(problems, key=lambda problem: (problem.line, problem.column))
     return tuple(found)
 

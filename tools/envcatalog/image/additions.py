@@ -60,7 +60,7 @@ def spark_layers(
         title = group[0].file if len(group) == 1 else f"{len(group)} jars"
         layers.append(_files_of("jars", title, group, python))
     path = f"{spark_home(python)[1:]}/conf/spark-defaults.conf"
-    properties = _properties(below, path) | dict(spark.conf)
+    properties = _properties(below, path) | {name: _escaped(value) for name, value in spark.conf}
     if spark.conf:
         text = "".join(f"{name} {value}\n" for name, value in sorted(properties.items()))
         layers.append(_files("Spark properties", texts=[(path, text)]))
@@ -101,6 +101,12 @@ def _properties(below: PlatformPlan | None, path: str) -> dict[str, str]:
             if name == path:
                 found |= dict(line.split(" ", 1) for line in text.splitlines())
     return found
+
+
+def _escaped(value: str) -> str:
+    """As `java.util.Properties` reads it back: a backslash escapes, and white space before the value is none of it."""
+    text = value.replace("\\", "\\\\")
+    return f"\\{text}" if text[:1] in (" ", "\t", "\f") else text
 
 
 def _files(
