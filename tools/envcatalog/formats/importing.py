@@ -73,7 +73,12 @@ IMPORTERS: tuple[Importer, ...] = (
     Importer(kind="pixi", module="read_pixi", name=_names(r"pixi\.toml"), content=_lines(r"\[tool\.pixi\.")),
     Importer(kind="uv-lock", module="read_uv_lock", name=_names(r"uv\.lock")),
     Importer(kind="pylock", module="read_pylock", name=_names(r"pylock(?:\.[^.]+)?\.toml")),
-    Importer(kind="pyproject", module="read_pyproject", loose=_names(r"pyproject\.toml")),
+    Importer(
+        kind="pyproject",
+        module="read_pyproject",
+        content=_lines(r"\[(?:project|tool\.poetry)\]"),
+        loose=_names(r"pyproject\.toml"),
+    ),
     Importer(
         kind="azureml",
         module="read_azureml",
@@ -133,9 +138,10 @@ def detect(origin: str, data: bytes) -> Importer:
 
 
 def detect_folder(files: Files) -> Importer | None:
-    """The importer of a folder, by the file that marks it; None where there is none."""
+    """The importer of a folder, by the file that marks it, or what lies beside that; None where there is none."""
     for importer in IMPORTERS:
-        if importer.marker and files.read(importer.marker) is not None:
+        folder = importer.marker.rpartition("/")[0]
+        if importer.marker and (files.read(importer.marker) is not None or (folder and files.names(folder))):
             return importer
     return None
 

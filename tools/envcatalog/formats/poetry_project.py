@@ -61,7 +61,7 @@ def _extras(poetry: Node, optional: dict[str, list[Line]], project: Project) -> 
 def _python(value: Node, project: Project) -> None:
     text = value.text or ""
     try:
-        asked = ",".join(specifier(text))
+        asked = "||".join(",".join(specifier(part)) for part in text.split("||"))
     except Inexpressible:
         asked = text
     if asked:

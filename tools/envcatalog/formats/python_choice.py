@@ -29,7 +29,11 @@ _IMAGE = re.compile(r"(?:\A|/)python:(3\.[0-9]+)(?:[.-]|\Z)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a file says of the Python version, and where: a specifier (PEP 440) such as ``>=3.9``."""
+    """What a file says of the Python version, and where.
+
+    Attributes:
+        specifier: as in PEP 440, ``>=3.9,<4``; ``||`` between alternatives.
+    """
 
     specifier: str
     file: str
@@ -86,12 +90,12 @@ def _allowed(asked: Asked | None) -> tuple[tuple[str, ...], list[Note]]:
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:
-        specifier = SpecifierSet(asked.specifier)
+        ways = [SpecifierSet(part) for part in asked.specifier.split("||")]
     except InvalidSpecifier:
         reason = "it is no range of versions; the default was taken"
         note = Note(file=asked.file, line=asked.line, text=asked.text, reason=reason)
         return tuple(versions), [note]
-    return tuple(version for version in versions if _holds(specifier, version)), []
+    return tuple(version for version in versions if any(_holds(way, version) for way in ways)), []
 
 
 def _holds(specifier: SpecifierSet, version: str) -> bool:

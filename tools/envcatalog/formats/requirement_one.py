@@ -23,6 +23,7 @@ _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _NAMED_ADDRESS = re.compile(rf"({_NAME})\s*(?:\[[^\]]*\])?\s*@\s*(\S+)")
 _CONDA = re.compile(rf"(?:[\w./-]+::)?{_NAME}\s*=\s*[^=\s]\S*\Z")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
+_TEMPLATE = re.compile(r"\{\{|\{%|<%")
 _OLD_WILDCARD = re.compile(r">=\s*([0-9]+(?:\.[0-9]+)*)\.\*")
 _PATCH = re.compile(r"\b3\.[0-9]{1,2}\.([0-9]{1,2})\b")
 # Where conda's packages are built: `pip freeze` reports these folders instead of versions.
@@ -100,6 +101,8 @@ def read_one(text: str) -> Plain | Unfit:
 
 
 def _unfit_form(text: str) -> Unfit | None:
+    if _TEMPLATE.search(text):
+        return Unfit("it is a part of a template; fill it in first")
     if _VARIABLE.search(text):
         return Unfit("a variable of the machine's environment stands in it; nothing is read from there")
     if _ADDRESS.match(text) or _FILE.search(text.partition(" @")[0].partition("@ ")[0]):
