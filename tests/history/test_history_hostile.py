@@ -63,6 +63,7 @@ LINES = {
     "archive": ["archive", "{}"],
     "restore": ["restore", "{}"],
     "verify": ["verify", "{}"],
+    "export": ["export", "{}", "--to", "requirements"],
 }
 OTHER_LINES = {
     "diff-after": ["diff", "demo", "{}"],
