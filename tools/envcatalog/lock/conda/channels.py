@@ -18,6 +18,7 @@ from envcatalog.model.settings import Settings
 
 # conda's way of putting a token into an address: `https://host/t/TOKEN/channel`
 _TOKEN = re.compile(r"(?<=/t/)[^/\s`'\"]+(?=/)")
+_TOKEN_PART = re.compile(r"/t/[^/]+(?=/)")
 _STANDS_FOR_SEVERAL = "defaults"
 
 
@@ -30,7 +31,7 @@ def channel_url(name: str, settings: Settings, root: Path | None) -> str:
     Raises:
         UserError: nothing says where the channel is.
     """
-    return without_secrets(channel_addresses(name, settings, root)[0])
+    return _TOKEN_PART.sub("", without_credentials(channel_addresses(name, settings, root)[0]))
 
 
 def channel_addresses(name: str, settings: Settings, root: Path | None = None) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ def no_solution(reason: str, *, platform: str, channels: Sequence[str], parent: 
         parent: the environment whose packages are kept; empty where there is none.
         strict: a package is taken from the first channel that has it, and from no other.
     """
-    reason = without_secrets(reason).removeprefix(_PREFIX).rstrip()
+    reason = _shown(reason).removeprefix(_PREFIX).rstrip()
     missing = _VIRTUAL.search(reason)
     unknown = _UNKNOWN.search(reason)
     if missing:
@@ -40,8 +40,14 @@ def no_solution(reason: str, *, platform: str, channels: Sequence[str], parent: 
 def unreachable(error: Exception, channels: Sequence[str]) -> UserError:
     """A channel cannot be read."""
     named = ", ".join(f"`{channel}`" for channel in channels)
-    reason = without_secrets(str(error) or type(error).__name__).replace("\n", "; ")
+    reason = _shown(str(error) or type(error).__name__).replace("\n", "; ")
     return UserError(
         f"conda channels cannot be read ({named}): {reason}",
         "is the channel's address right, and reachable? name it under `channels` in `catalog/catalog.yaml`",
     )
+
+
+def _shown(text: str) -> str:
+    """Without secrets, and with everything invisible escaped: some of it comes from the channel."""
+    lines = without_secrets(text).split("\n")
+    return "\n".join("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line) for line in lines)
