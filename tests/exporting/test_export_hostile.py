@@ -229,7 +229,7 @@ def test_only_the_base_own_path_is_replaced() -> None:
 def test_hadolint_finds_nothing(tmp_path: Path) -> None:
     """Also with hostile values, which it would take for commands were they not quoted."""
     hadolint = shutil.which("hadolint", path=str(Path(sys.executable).parent)) or program("hadolint")
-    # Its parser takes `\\\\"` at the end of a value for an escaped quote; the engine does not.
+    # Its parser takes `\\"` at the end of a value for an escaped quote; the engine does not.
     values = [value for value in HOSTILE if not value.endswith("\\")]
     environment = replace(on(FULL, {f"V{n}": v for n, v in enumerate(values)}), conda=None, spark=None)
     built = text_of("dockerfile", environment, lock())

@@ -61,16 +61,16 @@ def export(
         image=image.reference if image else "",
         unpublished=image.reason if image else "",
         version=image.version if image else found.version.number if found.version else None,
-        index=index_options(found.content.settings) if with_index else (),
+        index=index_options(catalog.workshop.settings) if with_index else (),
     )
     if chosen.lock and not given.image:
         given = _with_locks(found, chain, given)
-    located = locate(catalog, found.content.settings, given.locks, chosen.addresses)
+    located = locate(catalog, catalog.workshop.settings, given.locks, chosen.addresses)
     given = replace(
         given,
         addresses=located.addresses,
         md5=located.md5,
-        channels=_channels(catalog, found, given, chosen),
+        channels=_channels(catalog, given, chosen),
     )
     written = chosen.write(given)
     return Export(
@@ -132,9 +132,9 @@ def _with_locks(found: Resolved, chain: Sequence[Environment], given: Exported) 
     )
 
 
-def _channels(catalog: OpenCatalog, found: Resolved, given: Exported, chosen: Format) -> Mapping[str, str]:
+def _channels(catalog: OpenCatalog, given: Exported, chosen: Format) -> Mapping[str, str]:
     """Where every channel is, if the format demands it; else where those are that the settings name."""
-    settings = found.content.settings
+    settings = catalog.workshop.settings
     used = channels_used(given.environment, given.locks)
     if "conda" not in chosen.addresses:
         used &= {channel.name for channel in settings.channels}
