@@ -175,10 +175,10 @@ def _read_folder(path: Path, source: str, wanted: Wanted, kind: str | None) -> t
             "name the file in it that says what the environment is",
         )
     data = files.read(importer.marker)
-    if data is None:
+    if data is None and importer is not detect_folder(files):
         raise Refusal(f"`{source}` has no `{importer.marker}`, so it is no `{importer.kind}`")
     origin = f"{source.replace(os.sep, '/').rstrip('/')}/{importer.marker}"
-    return read_foreign(origin, data, files, wanted, importer.kind), files
+    return read_foreign(origin, data or b"", files, wanted, importer.kind), files
 
 
 def _looks_like_image(source: str) -> bool:
