@@ -208,6 +208,8 @@ def _path(nodes: Mapping[str, Node], path: str) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "_path": path, "path_type": "hardlink", "sha256": _sha256(data), "size_in_bytes": len(data)
     }  # fmt: skip
+    while isinstance(node, Hard):
+        node = _node(nodes[node.target])
     if isinstance(node, Text) and node.placeholder:
         entry |= {"prefix_placeholder": node.placeholder, "file_mode": node.mode}
     return entry

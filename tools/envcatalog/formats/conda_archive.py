@@ -175,7 +175,7 @@ class CondaArchive:
             or info.compress_size != info.file_size
         ):
             raise BadConda(f"`{shown(info.filename)}` is compressed once more, or encrypted")
-        self._file.seek(info.header_offset)
+        self._file.seek(max(info.header_offset, 0))  # of a damaged zip it may be negative
         header = self._file.read(_LOCAL_HEADER)
         if len(header) != _LOCAL_HEADER or header[:4] != b"PK\3\4":
             raise BadConda("the file is no zip file, or a damaged one")

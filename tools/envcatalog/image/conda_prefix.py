@@ -1,8 +1,9 @@
 """A package's placeholder for its prefix becomes the real one, in text and in binary files, as a stream.
 
 Rules as conda and rattler have them ("Making packages relocatable" in conda-build's documentation): in text all
-occurrences are replaced and the file's length changes; in a binary file each string that ends with a NUL is padded with
-NULs to its old length, so that nothing after it moves. A first line that Linux would cut off is led through `env`.
+occurrences are replaced and the file's length changes; in a binary file each string that ends with a NUL is padded
+with NULs to its old length, so that nothing after it moves. A first line that Linux would cut off is led through `sh`
+where it starts Python, else through `env`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ SHEBANG_MAX = 127  # bytes; Linux before 5.1 cuts off the rest (binfmt_script.c)
 STRING_MAX = 64 * 1024 * 1024  # bytes without a NUL in a binary file, the most that is held
 
 _FIRST_LINE = 64 * 1024
+_PYTHON = re.compile(rb"/python(\d+(\.\d+)?)?\Z")
 _SHEBANG = re.compile(rb"#! *(?P<program>/(?:\\ |[^ \n\r\t])*)(?P<rest>.*)\Z", re.DOTALL)
 
 
 def replace_text(stream: Source, old: bytes, new: bytes) -> Iterator[bytes]:
     """The stream with every `old` replaced."""
     start = read_exactly(stream, _FIRST_LINE)
-    if start.startswith(b"#!"):
+    # A "line" that is longer than any is none.
+    if start.startswith(b"#!") and (b"\n" in start or len(start) < _FIRST_LINE):
         line, newline, start = start.partition(b"\n")
         yield _first_line(line, old, new) + newline
     tail = start
@@ -60,7 +63,11 @@ def _first_line(line: bytes, old: bytes, new: bytes) -> bytes:
     found = _SHEBANG.match(line)
     if len(line) <= SHEBANG_MAX or found is None:
         return line
-    return b"#!/usr/bin/env " + found["program"].rpartition(b"/")[2] + found["rest"]
+    program, rest = found["program"], found["rest"]
+    if _PYTHON.search(program):
+        # A shell starts Python with the file; Python then sees a string where the shell saw its command.
+        return b"#!/bin/sh\n'''exec' \"" + program + b'"' + rest + b' "$0" "$@" #' + b"'''"
+    return b"#!/usr/bin/env " + program.rpartition(b"/")[2] + rest
 
 
 def _split(data: bytes, old: bytes, new: bytes) -> tuple[bytes, bytes]:
