@@ -310,3 +310,8 @@ def test_a_machine_without_namespaces_says_so(runner, monkeypatch, make_image):
     assert report.note == "namespace: user namespaces are refused: unshare: Invalid argument"
     assert report.results == ()
     assert kernel.CLONE_NEWUSER != 1
+
+
+def test_the_host_has_a_name_of_its_own_that_can_be_looked_up(runner, make_image):
+    report = check(runner, make_image(Env=["PATH=/bin"]), "cat /proc/sys/kernel/hostname /etc/hosts")
+    assert report.results[0].output == "check\n127.0.0.1 localhost check\n::1 localhost\n"

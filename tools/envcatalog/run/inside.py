@@ -45,6 +45,7 @@ DEVICES = ("null", "zero", "full", "random", "urandom")
 DEVICE_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
 HIDDEN_FILES = ("sysrq-trigger", "kcore", "keys", "timer_list")
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
+HOST_NAME = "check"
 
 
 def main() -> NoReturn:
@@ -77,6 +78,8 @@ def _first(specification: dict[str, Any], tell: int) -> NoReturn:
         if specification.get("probe"):
             _probe(specification["mount"], tell)
         loopback_up()
+        # A name that `/etc/hosts` knows, as engines give: the host's own means nothing in here (Java asks for it).
+        call("sethostname", HOST_NAME.encode(), len(HOST_NAME))
         root = _compose(specification)
         _furnish(root)
         _enter(root)
@@ -160,7 +163,7 @@ def _furnish(root: str) -> None:
         mount("sysfs", f"{root}/sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
     with contextlib.suppress(OSError):
         if not os.path.lexists(f"{root}/etc/hosts"):
-            _write_new(f"{root}/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
+            _write_new(f"{root}/etc/hosts", f"127.0.0.1 localhost {HOST_NAME}\n::1 localhost\n")
 
 
 def _guard_proc(proc: str) -> None:
@@ -196,7 +199,7 @@ def _become_command(specification: dict[str, Any], tell: int) -> NoReturn:
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
-        environment = {"HOME": home, "HOSTNAME": "check", **specification["env"]}
+        environment = {"HOME": home, "HOSTNAME": HOST_NAME, **specification["env"]}
         command = specification["command"]
         os.write(tell, b"ready")
     except BaseException as error:
