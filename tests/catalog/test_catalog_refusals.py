@@ -44,6 +44,8 @@ def test_a_stale_lock_in_every_format(workplace: Workplace) -> None:
                 "plan": None,
                 "version": None,
                 "hint": "run `envcat lock demo`",
+                "builder": "embedded",
+                "builder_reason": "",
             }
         ]
     }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from envcatalog.catalog.choosing import chosen_builder, own_builder
 from envcatalog.catalog.content import Content, Stale
 from envcatalog.catalog.lifecycle import kept_archived
 from envcatalog.definition.canonical import definition_digest
@@ -55,8 +56,20 @@ def plan_actions(
         odd = versions.suspicious(name)
         action = _disorder(name, odd[0]) if odd else _action(content, name, known, at, registry)
         kept = action if archived else kept_archived(content, action, known, at)
-        actions[name] = kept if kept is action else _archive(content, kept, known, registry)
+        kept = kept if kept is action else _archive(content, kept, known, registry)
+        actions[name] = _with_builder(content, kept)
     return tuple(actions.values())
+
+
+def _with_builder(content: Content, action: Action) -> Action:
+    environment = content.reading(action.environment).environment
+    if environment is None:
+        return action
+    try:
+        choice = chosen_builder(environment, content.builder)
+    except Refusal:  # what the command asks for is impossible, and the action says so
+        choice = own_builder(environment)
+    return replace(action, builder=choice.builder, builder_reason=choice.reason)
 
 
 def _disorder(name: str, odd: Suspicion) -> Action:

@@ -219,6 +219,14 @@ class Content:
 
         return plan_for_docker(plan)
 
+    def plan_of(self, name: str, digest: str) -> ImagePlan:
+        """The plan with a digest, by whichever builder; the definition's own plan where neither has it."""
+        own = self.locked_plan(name)
+        if own.digest == digest or self.environment(name).managed == "user":
+            return own
+        other = Content(self.source, "embedded" if own.builder == "docker" else "docker").plan(name)
+        return other if other.digest == digest else own
+
     def locked_plan(self, name: str) -> ImagePlan:
         """The same by the definition's own builder, whatever a command asks for: what the lock of a child names."""
         if name not in self._plans:

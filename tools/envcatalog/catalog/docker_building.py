@@ -45,7 +45,9 @@ def _platform(workshop: Workshop, content: Content, plan: ImagePlan, platform: s
         return found
     options = workshop.options
     build = docker_build(workshop, content, plan, platform)
-    build = replace(build, network=options.network, timeout=options.timeout)
+    # What we render asks for no network, and an option cannot change that.
+    network = build.network if build.network != "default" else options.network
+    build = replace(build, network=network, timeout=options.timeout, fresh=options.fresh)
     builder = EngineBuilder(
         workshop.cache, workshop.progress, blob=lambda layer: layer_file(workshop, layer, None)
     )
@@ -101,11 +103,12 @@ def _bases(
         if reference in own.values() and isinstance(environment.base, EnvironmentBase):
             found[reference] = _environment(workshop, content, environment.base.environment, platform)
         else:
-            found[reference] = _image(workshop, locked[reference], platform)
+            found[reference] = image_base(workshop, locked[reference], platform)
     return found
 
 
-def _image(workshop: Workshop, locked: LockedImage, platform: str) -> DockerBase:
+def image_base(workshop: Workshop, locked: LockedImage, platform: str) -> DockerBase:
+    """A locked image for an engine, which pulls it by digest; what is in a folder is loaded."""
     digest = dict(locked.manifests)[platform]
     image = workshop.base(BaseManifest(image=locked.image, digest=digest))
     if locked.image.startswith("oci:"):

@@ -114,6 +114,8 @@ def publish_on(
         archived=archived,
         author=committer(catalog.repository),
         cache=str(catalog.cache) if executor.is_local else None,
+        builder=catalog.builder,
+        network=catalog.build_options.network,
     )
     for stage in stages(content, build, executor.workers):
         _run(catalog, content, executor, job, stage, rows)

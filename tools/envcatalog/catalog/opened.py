@@ -14,6 +14,7 @@ from envcatalog.catalog.workshop import Workshop
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.source import Revision, WorkTree
 from envcatalog.git.versions import scan
+from envcatalog.model.docker import BuildOptions
 from envcatalog.model.environment import BuilderName
 from envcatalog.model.errors import UserError
 from envcatalog.model.seams import Progress, Registry, Silent
@@ -30,7 +31,9 @@ class OpenCatalog:
         self.repository = repository
         self.cache = cache
         self.progress = progress
-        self.builder: BuilderName | None = None  # the one that the command asks for
+        # What the command asks for; set before the catalog is used.
+        self.builder: BuilderName | None = None
+        self.build_options = BuildOptions()
         self._at: dict[str, Content] = {}
         self._warned: set[str] = set()
 
@@ -82,6 +85,7 @@ class OpenCatalog:
             cache=self.cache,
             settings=self.content.settings,
             progress=self.progress,
+            options=self.build_options,
         )
 
     @cached_property

@@ -20,6 +20,8 @@ from envcatalog.catalog.places import SETTINGS_PATH, cache_folder, definition_pa
 from envcatalog.git.clone import clone_at
 from envcatalog.git.pushed import extract
 from envcatalog.git.remote import sync_versions
+from envcatalog.model.docker import BuildNetwork, BuildOptions
+from envcatalog.model.environment import BuilderName
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.result import Published
 from envcatalog.model.seams import Silent
@@ -48,6 +50,8 @@ class Job:
     cache: str | None = None
     scratch: str | None = None
     release: str = __version__
+    builder: BuilderName | None = None
+    network: BuildNetwork = "default"
 
 
 class _Here(threading.local):
@@ -130,6 +134,7 @@ def _cloned(job: Job, folder: Path) -> PushedCatalog:
     repository = clone_at(job.origin, job.commit, folder / "catalog.git", root=root, author=job.author)
     cache = Path(job.cache) if job.cache else cache_folder()
     catalog = PushedCatalog(repository, cache=cache, progress=Silent())
+    catalog.builder, catalog.build_options = job.builder, BuildOptions(network=job.network)
     ours = {path for name in catalog.content.names for path in (definition_path(name), lock_path(name))}
     extract(repository, job.commit, root, without=frozenset(ours | {SETTINGS_PATH}))
     return catalog

@@ -83,7 +83,7 @@ def _check(content: Content, version: Version) -> Iterator[Discrepancy]:
             return
         # Layer format 1 is in no trailer. Who makes a second format records it in the tag, and compares the
         # plan only where the format is the same: another one gives other plans for the same content.
-        plan = content.plan(name).digest
+        plan = content.plan_of(name, version.plan).digest
     except UserError as error:
         yield finding("content-unreadable", f"commit `{short}` cannot be planned: {error.message}")
         return

@@ -30,17 +30,23 @@ class Workshop:
     Args:
         root: the catalog's root, to which ``oci:`` bases and the settings' folders are relative.
         cache: folder for artefacts, layers and blobs; safe to share between processes and to delete.
-
-    Attributes:
-        options: of docker builds; a command may set others before the first.
+        options: of docker builds.
     """
 
-    def __init__(self, *, root: Path, cache: Path, settings: Settings, progress: Progress) -> None:
+    def __init__(
+        self,
+        *,
+        root: Path,
+        cache: Path,
+        settings: Settings,
+        progress: Progress,
+        options: BuildOptions | None = None,
+    ) -> None:
         self.root = root
         self.cache = cache
         self.settings = rooted(settings, root)
         self.progress = progress
-        self.options = BuildOptions()
+        self.options = options or BuildOptions()
 
     @cached_property
     def artefacts(self) -> ArtefactStore:

@@ -58,6 +58,60 @@ def shard_option(command: Command) -> Command:
     )(command)
 
 
+def builder_option(command: Command) -> Command:
+    """``--builder``."""
+    return click.option(
+        "--builder",
+        type=click.Choice(["embedded", "docker"]),
+        help="Build with this one; otherwise a Dockerfile is built by docker, and all else as its definition says.",
+    )(command)
+
+
+def build_options(command: Command) -> Command:
+    """``--builder``, and what a Docker Engine's builds are given."""
+    for option in (
+        click.option(
+            "--build-timeout",
+            type=click.FloatRange(min=1),
+            default=3600.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long a Docker Engine's build of one image may take.",
+        ),
+        click.option(
+            "--network",
+            type=click.Choice(["default", "host", "none"]),
+            default="default",
+            show_default=True,
+            help="The network of a Dockerfile's RUN steps.",
+        ),
+        click.option(
+            "--secret",
+            "secrets",
+            multiple=True,
+            metavar="id=NAME,src=FILE",
+            help="A secret for RUN --mount=type=secret; or `id=NAME,env=VARIABLE`. It is in no layer and no log.",
+        ),
+    ):
+        command = option(command)
+    return builder_option(command)
+
+
+def set_build_options(
+    catalog: Catalog, builder: str | None, secrets: tuple[str, ...], network: str, build_timeout: float
+) -> None:
+    """Tell the catalog what `build_options` says."""
+    from envcatalog.model.docker import BuildOptions
+    from envcatalog.run.engine_secrets import read_secrets
+
+    catalog.builder = builder  # type: ignore[assignment]
+    catalog.build_options = BuildOptions(
+        secrets=read_secrets(secrets, os.environ),
+        network=network,  # type: ignore[arg-type]
+        timeout=build_timeout,
+    )
+
+
 def chosen_names(catalog: Catalog, names: tuple[str, ...], shard: str | None) -> tuple[str, ...] | None:
     """What a command is about; None where the part of the catalog that is asked for is empty."""
     if shard is None:

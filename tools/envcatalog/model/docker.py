@@ -78,6 +78,7 @@ class DockerBuild:
         network: of ``RUN`` steps.
         buildkit: needs BuildKit: it has ``RUN --mount``, heredocs or ``# syntax=``.
         timeout: seconds for the whole build.
+        fresh: run every step, also those that the engine has in its cache.
     """
 
     environment: str
@@ -91,6 +92,7 @@ class DockerBuild:
     network: BuildNetwork = "default"
     buildkit: bool = False
     timeout: float = BUILD_SECONDS
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +101,10 @@ class BuildOptions:
 
     Attributes:
         secrets: by id, each once.
-        network, timeout: as in `DockerBuild`.
+        network, timeout, fresh: as in `DockerBuild`.
     """
 
     secrets: tuple[BuildSecret, ...] = ()
     network: BuildNetwork = "default"
     timeout: float = BUILD_SECONDS
+    fresh: bool = False

@@ -110,6 +110,8 @@ class Action:
     Attributes:
         plan: plan digest; empty where it cannot be computed (refuse).
         version: the version that exists (skip, retag) or would be made (build); None for refuse.
+        builder, builder_reason: which builder the image needs, and why; None where it cannot be told, and no reason
+            where it goes without saying.
     """
 
     environment: str
@@ -118,3 +120,5 @@ class Action:
     plan: str = ""
     version: int | None = None
     hint: str = ""
+    builder: BuilderName | None = None
+    builder_reason: str = ""

@@ -145,6 +145,8 @@ def _action(item: Action) -> dict[str, Any]:
         "plan": item.plan or None,
         "version": item.version,
         "hint": item.hint,
+        "builder": item.builder,
+        "builder_reason": item.builder_reason,
     }
 
 

@@ -36,9 +36,16 @@ SHORT = 12
 
 def plan_text(actions: Sequence[Action], *, colour: bool = False) -> str:
     """One line for each action, then the totals: ``2 to build, 1 to retag, 5 unchanged, 0 refused``."""
-    rows = [(item.action, item.environment, _version(item.version), item.reason) for item in actions]
+    rows = [(item.action, item.environment, _version(item.version), _reason(item)) for item in actions]
     hints = [_hint(item.hint, colour) if item.hint else "" for item in actions]
     return table(rows, colour=colour, below=hints) + plan_totals(actions) + "\n"
+
+
+def _reason(item: Action) -> str:
+    """Why; and which builder it takes, where that is not the usual one."""
+    if item.action != "build" or not item.builder_reason:
+        return item.reason
+    return f"{item.reason}; {item.builder} builder: {item.builder_reason}"
 
 
 def plan_totals(actions: Sequence[Action]) -> str:

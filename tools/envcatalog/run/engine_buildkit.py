@@ -25,7 +25,7 @@ from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.seams import Progress
 from envcatalog.run.engine_client import engine_errors
 from envcatalog.run.engine_context import write_folder
-from envcatalog.run.engine_log import BuildLog
+from envcatalog.run.engine_log import BuildkitLog
 
 STOP_SECONDS = 20
 _USUAL = ("/usr/bin/docker", "/usr/local/bin/docker")
@@ -52,7 +52,7 @@ def build_with_buildkit(
     try:
         with tempfile.TemporaryDirectory(prefix="envcatalog-build-") as folder:
             command = _prepare(program, build, secrets, tag, Path(folder))
-            _run(command, build, BuildLog(build.environment, progress, guard))
+            _run(command, build, BuildkitLog(build.environment, progress, guard))
         yield tag
     finally:
         with suppress(*engine_errors()):
@@ -101,6 +101,8 @@ def _prepare(
     command += ["--label", f"{KEY_BUILD}={build.environment}", "--network", build.network]
     for name, value in build.args:
         command += ["--build-arg", f"{name}={value}"]
+    if build.fresh:
+        command.append("--no-cache")
     if build.target:
         command += ["--target", build.target]
     for index, secret in enumerate(secrets):
@@ -111,7 +113,7 @@ def _prepare(
     return [*command, str(context)]
 
 
-def _run(command: Sequence[str], build: DockerBuild, log: BuildLog) -> None:
+def _run(command: Sequence[str], build: DockerBuild, log: BuildkitLog) -> None:
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -136,14 +138,14 @@ def _run(command: Sequence[str], build: DockerBuild, log: BuildLog) -> None:
     assert output is not None, "it was asked for"
     try:
         for line in output:
-            log.line(line.rstrip("\n"))
+            log.take(line.rstrip("\n"))
         code = process.wait()
     finally:
         clock.cancel()
         _end(process)
         output.close()
     if code or over.is_set():
-        raise _failed(build, log, f"it was not done after {build.timeout:g} seconds" if over.is_set() else "")
+        raise _failed(build, log, over.is_set())
 
 
 def _environ() -> Mapping[str, str]:
@@ -169,11 +171,13 @@ def _end(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _failed(build: DockerBuild, log: BuildLog, reason: str) -> Refusal:
-    lines = [line for line in log.last if line.strip("- ")]
-    reason = reason or (lines.pop() if lines else "no reason is given")
+def _failed(build: DockerBuild, log: BuildkitLog, late: bool) -> Refusal:
+    step, reason, lines = log.reason()
+    if late:
+        reason = f"it was not done after {build.timeout:g} seconds"
+    place = f"`{build.origin}`, `{step}`" if step else f"`{build.origin}`"
     return Refusal(
-        f"building `{build.environment}` from `{build.origin}` failed: {reason}"
+        f"building `{build.environment}` failed at {place}: {reason}"
         + "".join(f"\n{line}" for line in lines),
         "nothing was published; mend that step, commit, and run the command again",
     )

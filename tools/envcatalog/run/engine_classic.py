@@ -60,7 +60,7 @@ def _run(client: Any, build: DockerBuild, text: str, log: ClassicLog) -> str:
                 for message in messages:
                     if "stream" in message:
                         log.take(str(message["stream"]))
-                    elif "status" in message and "progress" not in message:
+                    elif "status" in message and "id" not in message:  # of a layer there would be ten lines
                         log.line(str(message["status"]))
                     elif "aux" in message:
                         image = str(message["aux"].get("ID") or image)
@@ -98,6 +98,7 @@ def _stream(
             network_mode=None if build.network == "default" else build.network,
             rm=True,
             forcerm=True,
+            nocache=build.fresh,
             timeout=build.timeout,
             decode=True,
         )
@@ -125,7 +126,8 @@ def _stream(
 def hang_up(answers: Iterable[Any]) -> None:
     """End connections, also such as another thread is reading from."""
     for answer in answers:
-        with suppress(OSError, AttributeError, ValueError, *engine_errors()):
+        # It may have ended by itself, which each of these tells in its own way.
+        with suppress(OSError, AttributeError, ValueError, RuntimeError, *engine_errors()):
             answer.raw.shutdown()  # of urllib3 2.3 and later
         with suppress(OSError, AttributeError, ValueError, *engine_errors()):
             answer.raw.connection.sock.shutdown(socket.SHUT_RDWR)

@@ -7,12 +7,21 @@ from collections import deque
 from collections.abc import Iterator
 
 from envcatalog.image.docker_secrets import Guard
+from envcatalog.model.docker import KEY_BUILD
 from envcatalog.model.seams import Progress
 
 LAST_LINES = 12
 _STEP = re.compile(r"Step ([0-9]+)/[0-9]+ : (.*)")
 _IMAGE = re.compile(r" ---> ([0-9a-f]{12,64})")
 _CONTAINER = re.compile(r" ---> Running in ([0-9a-f]{12,64})")
+_VERTEX = re.compile(r"#([0-9]+) (.*)")
+_OUTPUT = re.compile(r"[0-9]+\.[0-9]+ (.*)")
+# Told to nobody: ids of the engine's own, and the label that we add.
+_QUIET = re.compile(
+    r" ---> |Removing intermediate container |Step [0-9]+/[0-9]+ : LABEL "
+    + re.escape(KEY_BUILD)
+    + r"|#[0-9]+ sha256:[0-9a-f]{64}\Z|#[0-9]+ DONE |#[0-9]+ \[internal\] "
+)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -41,7 +50,7 @@ class BuildLog:
     def line(self, raw: str) -> str:
         """Tell one line."""
         shown = self._guard.mask(_CONTROL.sub("", raw.rstrip("\r").rsplit("\r", 1)[-1]))[:1000]
-        if shown.strip():
+        if shown.strip() and not _QUIET.match(shown):
             self.last.append(shown)
             self._progress.step(f"{self._name}: {shown}")
         return shown
@@ -86,3 +95,33 @@ class ClassicLog(BuildLog):
             self.stages[-1] = image[1]
             if not self._is_cached:
                 self.images.append(image[1])
+
+
+class BuildkitLog(BuildLog):
+    """BuildKit's plain output: lines of steps that run at the same time, each with its step's number."""
+
+    def __init__(self, name: str, progress: Progress, guard: Guard) -> None:
+        super().__init__(name, progress, guard)
+        self._steps: dict[str, str] = {}
+        self._outputs: dict[str, deque[str]] = {}
+        self.failed = ""
+
+    def take(self, raw: str) -> None:
+        """One line."""
+        line = self.line(raw)
+        match = _VERTEX.match(line)
+        if match is None:
+            return
+        number, text = match[1], match[2]
+        if text.startswith("ERROR"):
+            self.failed = number
+        elif text.startswith("["):
+            self._steps[number] = text
+        elif output := _OUTPUT.match(text):
+            self._outputs.setdefault(number, deque(maxlen=LAST_LINES)).append(output[1])
+
+    def reason(self) -> tuple[str, str, list[str]]:
+        """The step that failed, BuildKit's last word, and the last lines of that step."""
+        last = next((line for line in reversed(self.last) if line.strip("- ")), "no reason is given")
+        step = self._steps.get(self.failed, "")
+        return step, last, list(self._outputs.get(self.failed, ()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from envcatalog.cli.options import (
+    build_options,
     catalog_options,
     chosen_registry,
     emit,
@@ -12,6 +13,7 @@ from envcatalog.cli.options import (
     names_argument,
     open_catalog,
     registry_option,
+    set_build_options,
 )
 
 
@@ -21,6 +23,7 @@ from envcatalog.cli.options import (
     "--check/--no-check", default=False, show_default=True, help="Run the definition's checks in the image."
 )
 @click.option("--archived", is_flag=True, help="Build what is archived, too.")
+@build_options
 @catalog_options
 @registry_option
 @formats()
@@ -30,6 +33,10 @@ def command(
     names: tuple[str, ...],
     check: bool,
     archived: bool,
+    builder: str | None,
+    secrets: tuple[str, ...],
+    network: str,
+    build_timeout: float,
     directory: str | None,
     registry: str | None,
     form: str,
@@ -40,6 +47,7 @@ def command(
     publishing afterwards builds nothing again.
     """
     catalog = open_catalog(ctx, directory)
+    set_build_options(catalog, builder, secrets, network, build_timeout)
     images = catalog.build(
         names, registry=chosen_registry(ctx, registry), checks="auto" if check else None, archived=archived
     )

@@ -8,6 +8,7 @@ import click
 
 from envcatalog import __version__
 from envcatalog.cli.options import (
+    builder_option,
     catalog_options,
     chosen_names,
     chosen_registry,
@@ -22,12 +23,14 @@ from envcatalog.cli.options import (
 from envcatalog.model.errors import EXIT_NO
 
 if TYPE_CHECKING:
+    from envcatalog.model.environment import BuilderName
     from envcatalog.model.plan import Action
 
 
 @click.command("plan")
 @names_argument
 @click.option("--archived", is_flag=True, help="Plan what is archived, too.")
+@builder_option
 @shard_option
 @catalog_options
 @registry_option
@@ -49,6 +52,7 @@ def command(
     ctx: click.Context,
     names: tuple[str, ...],
     archived: bool,
+    builder: BuilderName | None,
     shard: str | None,
     directory: str | None,
     registry: str | None,
@@ -64,6 +68,7 @@ def command(
     if groups is not None and form != "github-matrix":
         raise click.UsageError("--groups needs --format github-matrix")
     catalog = open_catalog(ctx, directory)
+    catalog.builder = builder
     chosen = chosen_names(catalog, names, shard)
     actions: tuple[Action, ...] = ()
     if chosen is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envcatalog.cli.options import (
+    build_options,
     catalog_options,
     chosen_names,
     chosen_registry,
@@ -16,6 +17,7 @@ from envcatalog.cli.options import (
     names_argument,
     open_catalog,
     registry_option,
+    set_build_options,
     shard_option,
 )
 from envcatalog.model.errors import EXIT_NO
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     metavar="WHERE",
     help="Where builds run: `inline`, `processes:N`, or `dask://HOST:PORT` (extra `dask`).",
 )
+@build_options
 @catalog_options
 @registry_option
 @formats()
@@ -56,6 +59,10 @@ def command(
     archived: bool,
     shard: str | None,
     executor: str,
+    builder: str | None,
+    secrets: tuple[str, ...],
+    network: str,
+    build_timeout: float,
     directory: str | None,
     registry: str | None,
     form: str,
@@ -66,6 +73,9 @@ def command(
     tag N, moving tags. The same command run again finishes what was interrupted; what is published never changes.
     """
     catalog = open_catalog(ctx, directory)
+    if secrets and executor != "inline":
+        raise click.UsageError("--secret needs the executor `inline`: a secret does not travel")
+    set_build_options(catalog, builder, secrets, network, build_timeout)
     chosen = chosen_names(catalog, names, shard)
     where = chosen_registry(ctx, registry)
     rows: tuple[Published, ...] = ()

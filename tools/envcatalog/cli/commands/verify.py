@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from envcatalog.cli.options import (
+    build_options,
     catalog_options,
     chosen_registry,
     colour,
@@ -12,6 +13,7 @@ from envcatalog.cli.options import (
     formats,
     open_catalog,
     registry_option,
+    set_build_options,
 )
 from envcatalog.model.errors import EXIT_NO
 
@@ -24,8 +26,10 @@ from envcatalog.model.errors import EXIT_NO
     "--rebuild",
     multiple=True,
     metavar="REF",
-    help="Build this version anew and compare the image; may be given several times.",
+    help="Build this version anew and compare the image; may be given several times. What a Docker Engine built is "
+    "only built again with --builder docker.",
 )
+@build_options
 @catalog_options
 @registry_option
 @formats()
@@ -36,6 +40,10 @@ def command(
     offline: bool,
     require_signed: bool,
     rebuild: tuple[str, ...],
+    builder: str | None,
+    secrets: tuple[str, ...],
+    network: str,
+    build_timeout: float,
     directory: str | None,
     registry: str | None,
     form: str,
@@ -45,7 +53,9 @@ def command(
     Tags are compared with the remote, the commits they name and, with --registry (or $ENVCAT_REGISTRY), the images
     and tags there. Nothing is changed. Exit code 1 if something is wrong; a warning is not.
     """
-    answer = open_catalog(ctx, directory).verify(
+    catalog = open_catalog(ctx, directory)
+    set_build_options(catalog, builder, secrets, network, build_timeout)
+    answer = catalog.verify(
         references,
         registry=chosen_registry(ctx, registry),
         offline=offline,
