@@ -6,6 +6,7 @@ import re
 
 from envcatalog.definition.foreign import refusal
 from envcatalog.formats.python_choice import Asked, choose_python
+from envcatalog.formats.read_conda_list import is_listing, read_listing
 from envcatalog.formats.requirement_lines import MAX_BYTES, requirement_lines
 from envcatalog.formats.requirement_text import decode
 from envcatalog.model.draft import Draft, Files, Note, Wanted
@@ -18,7 +19,10 @@ def read(data: bytes, origin: str, files: Files, wanted: Wanted) -> Draft:
     """See `importing.read_foreign`. A line ``python==3.9`` says the version, although it is no package of pip."""
     if len(data) > MAX_BYTES:
         raise refusal(origin, 0, f"the file has {len(data)} bytes, and at most {MAX_BYTES} are read")
-    found = requirement_lines(decode(data), origin, files)
+    text = decode(data)
+    if is_listing(text):
+        return read_listing(text, origin, files, wanted)
+    found = requirement_lines(text, origin, files)
     refused = next((note for note in found.notes if note.lost), None)
     if not found.packages and refused is not None:
         raise refusal(refused.file, refused.line, f"nothing could be carried over; here, {refused.reason}")
