@@ -67,7 +67,7 @@ def _check(
 def _bare(instruction: Instruction) -> Instruction:
     """The instruction without what may have been replaced."""
     if instruction.keyword == "FROM":
-        return replace(instruction, value=" ".join(instruction.value.split()[1:]))
+        return replace(instruction, value=" ".join(instruction.value.split()[1:]), end=instruction.line)
     flags = tuple(
         (name, re.sub(r"\bfrom=[^,]*", "from=", value) if name == "mount" and value else value)
         for name, value in instruction.flags

@@ -55,9 +55,15 @@ def read_archive(chunks: Iterable[bytes], folder: Path, known: frozenset[str] = 
         with tarfile.open(fileobj=_Stream(chunks), mode="r|") as archive:
             for member in archive:
                 reader.take(archive, member)
-    except tarfile.ReadError as error:
-        raise UserError("the engine stopped while it gave the image", "run the command again") from error
+    except (tarfile.ReadError, EOFError) as error:
+        raise _stopped() from error
+    if "manifest.json" not in reader.small:  # it comes last, and a stream may end between two files
+        raise _stopped()
     return reader.image()
+
+
+def _stopped() -> UserError:
+    return UserError("the engine stopped while it gave the image", "run the command again")
 
 
 class _Reader:

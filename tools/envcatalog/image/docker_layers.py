@@ -85,6 +85,10 @@ def _members(archive: tarfile.TarFile) -> dict[str, tarfile.TarInfo]:
     return dict(sorted(found.items(), key=lambda item: _order(item[0])))
 
 
+def _is_whiteout(path: str) -> bool:
+    return path.rpartition("/")[2].startswith(WHITEOUT)
+
+
 def _order(path: str) -> list[tuple[bool, str]]:
     # Whiteouts come before the files beside them. Source: OCI image specification, "Whiteouts".
     return [(not part.startswith(WHITEOUT), part) for part in path.split("/")]
@@ -96,7 +100,7 @@ def _write(
     first: dict[str, str] = {}  # of several names of one file, the one that is written with its content
     for path, member in members.items():
         target = _target(member, members)
-        if member.isreg() and _DROPPED.fullmatch(path):
+        if member.isreg() and _DROPPED.fullmatch(path) and not _is_whiteout(path):
             continue
         if target is None:
             _entry(out, path, member)
