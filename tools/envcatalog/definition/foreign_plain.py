@@ -17,6 +17,14 @@ from envcatalog.definition.foreign import MAX_DEPTH, MAX_VALUES, Node, refusal
 from envcatalog.model.errors import Refusal
 
 _LINE = re.compile(r"\(at line ([0-9]+), column [0-9]+\)\Z")
+# Strings of all four kinds, comments, brackets, commas, white space, and all else.
+_TOKEN = re.compile(
+    r'"""(?s:.*?)"""'
+    r"|'''(?s:.*?)'''"
+    r'|"(?:\\.|[^"\\\n])*"'
+    r"|'[^'\n]*'"
+    r"|#[^\n]*|[{}\[\],]|\s+|[^{}\[\],\"'#\s]+|[\"']"
+)
 MOST_LOST = 500  # searches that begin anew; each may take as long as the file
 
 _END = re.compile(r"\(at end of document\)\Z")
@@ -33,12 +41,39 @@ def read_toml(text: str, origin: str) -> Node:
         Refusal: it is not TOML, or too much of it.
     """
     try:
-        value = tomllib.loads(text, parse_float=str)
+        value = _load_toml(text)
     except RecursionError:
         raise refusal(origin, 0, "values are nested too deep") from None
     except ValueError as error:
         raise _broken(text, origin, "TOML", str(error)) from None
     return _nodes(value, text, origin)
+
+
+def _load_toml(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text, parse_float=str)
+    except ValueError as error:
+        try:
+            return tomllib.loads(_one_line_tables(text), parse_float=str)
+        except ValueError:
+            raise error from None
+
+
+def _one_line_tables(text: str) -> str:
+    """Inline tables over many lines, with a comma at their end, as TOML 1.1 has them, in the way of TOML 1.0."""
+    written: list[str] = []
+    open_: list[str] = []
+    for piece in _TOKEN.findall(text):
+        if piece in "{[":
+            open_.append(piece)
+        elif piece in "}]" and open_:
+            if open_.pop() == "{":
+                while written and (not written[-1].strip() or written[-1] == ","):
+                    written.pop()
+        elif open_ and open_[-1] == "{":
+            piece = "" if piece.startswith("#") else piece if piece.strip() else " "
+        written.append(piece)
+    return "".join(written)
 
 
 def read_json(text: str, origin: str) -> Node:

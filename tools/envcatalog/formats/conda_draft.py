@@ -42,6 +42,7 @@ class CondaReading:
         origin: the file as the user named it.
         system: ``Windows`` or ``macOS`` where the file is a listing made there; empty otherwise.
         begin: the line where packages would be listed.
+        hint: what to do where there are none.
         seen: channels, as the file spells them.
     """
 
@@ -50,6 +51,7 @@ class CondaReading:
     wanted: Wanted
     system: str = ""
     begin: int = 1
+    hint: str = ""
     platforms: set[str] = field(default_factory=set)
     channels: dict[str, int] = field(default_factory=dict)
     specs: dict[str, AskedSpec] = field(default_factory=dict)
@@ -183,7 +185,7 @@ class CondaReading:
                 None,
             )
             line, why = (lost.line, f": in this line, {lost.reason}") if lost else (self.begin, "")
-            raise refusal(self.origin, line, f"it names no package that can be carried over{why}")
+            raise refusal(self.origin, line, f"it names no package that can be carried over{why}", self.hint)
         version = self._python(found)
         packages = [asked.spec for asked in self.specs.values()]
         for asked in self.specs.values():

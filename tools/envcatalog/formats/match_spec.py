@@ -138,9 +138,7 @@ def _with_version(spec: Spec, rest: str) -> Spec | Misfit:
     if mended != tidy:
         inner = _with_parts(spec, mended)
         if isinstance(inner, Spec):
-            return Misfit(
-                f"`{bare(tidy[:2])}` is no comparison; carried over as `{inner}`", inner, lost=False
-            )
+            return Misfit(f"`{bare(tidy[:2])}` is no comparison", inner, lost=False)
         return inner
     return _with_parts(spec, tidy)
 
@@ -165,9 +163,9 @@ def _with_parts(spec: Spec, text: str) -> Spec | Misfit:
     if sign and not _VERSION.match(version):
         if version.isalpha() and plain:
             return Misfit("it is no package of conda")
-        return Misfit(f"`{bare(version)}` is no version of conda; carried over without it", replace(spec))
+        return Misfit(f"`{bare(version)}` is no version of conda", replace(spec))
     if build and not _BUILD.match(build):
-        return Misfit(f"`{bare(build)}` is no build of conda; carried over without it", replace(spec))
+        return Misfit(f"`{bare(build)}` is no build of conda", replace(spec))
     if sign and version == "*":
         return replace(spec, condition="=*" if build else "", build=build if build != "*" else "")
     if sign == "==" and version.endswith("*"):
@@ -186,7 +184,7 @@ def _checked(read: Spec | Misfit) -> Spec | Misfit:
     plain = Spec(spec.name, channel=spec.channel)
     if isinstance(read_spec(spec.name), Refused):
         return Misfit(f"it {answer.message}")
-    return Misfit("conda's own library does not understand its versions; carried over without them", plain)
+    return Misfit("conda's own library does not understand its versions", plain)
 
 
 def split_channel(text: str) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from envcatalog.model.errors import Refusal
 
 MAX_BYTES = 1 << 20
 _TEMPLATE = re.compile(r"^[^#\n]*?(\{\{|\{%|<%)", re.MULTILINE)
+_SELECTED = re.compile(r"sel\((.*)\)\Z")
 _NAME = re.compile(r"(?:.*::)?\s*([A-Za-z0-9_.-]+)")
 
 
@@ -123,11 +124,18 @@ def _dependency(item: Node, reading: CondaReading) -> None:
         elif isinstance(node.value, str) or node.value is None:
             _mapped(key, node, reading)
         else:
-            reading.note(node.line, f"{key}:", "conda knows no such part; only `pip:` may stand here")
+            reading.note(node.line, key, "conda knows no such part; only `pip:` may stand here")
 
 
 def _mapped(key: str, node: Node, reading: CondaReading) -> None:
-    """``- numpy: 1.2``, which conda does not take, but says what is meant."""
+    """``- sel(linux): gdb`` of micromamba; ``- numpy: 1.2``, which conda does not take, but says what is meant."""
+    selector = _SELECTED.match(key)
+    if selector and node.text:
+        if excludes_linux(selector[1]) is False:
+            reading.package(node.text, node.line)
+        else:
+            reading.note(node.line, f"{key}: {node.text}", "it is not for Linux", lost=False)
+        return
     if node.value is None or not re.match(r"[0-9=<>!~*]", node.text or ""):
         reading.note(node.line, f"{key}: {node.text or ''}".strip(), "conda knows no such part")
         return

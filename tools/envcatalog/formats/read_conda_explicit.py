@@ -47,7 +47,7 @@ def read(data: bytes, origin: str, files: Files, wanted: Wanted) -> Draft:
     )
     if hashed:
         reason = "hashes are not in a definition; the lock holds those of the files it chooses"
-        reading.note(hashed, f"the hashes of {len(pins)} packages", reason, lost=False)
+        reading.note(hashed, "the hashes of packages", reason, lost=False)
     add_pins(reading, pins, subdirs)
     return reading.draft()
 

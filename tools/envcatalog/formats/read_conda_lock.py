@@ -92,4 +92,4 @@ def _hashes(kept: list[Node], reading: CondaReading) -> None:
     hashed = [entry for entry in kept if entry.get("hash") is not None]
     if hashed:
         reason = "hashes are not in a definition; the lock holds those of the files it chooses"
-        reading.note(hashed[0].line, f"the hashes of {len(hashed)} packages", reason, lost=False)
+        reading.note(hashed[0].line, "the hashes of packages", reason, lost=False)

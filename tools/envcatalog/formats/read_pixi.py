@@ -90,6 +90,9 @@ def _features(manifest: Node, origin: str, wanted: Wanted, reading: CondaReading
         if feature is None:
             raise refusal(origin, node.line, f"there is no feature `{bare(node.text or node.kind)}`")
         found.append(_Feature(name=node.text or "", node=feature))
+    others = [other for other in environments.mapping if other != name]
+    if others:
+        reading.hint = f"choose another environment with `--group`: {', '.join(others[:20])}"
     for other, node in environments.mapping.items():
         if other != name:
             reason = f"it is another environment than `{bare(name)}`; `--group` reads it"

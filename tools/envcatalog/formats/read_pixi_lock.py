@@ -41,7 +41,7 @@ def read(data: bytes, origin: str, files: Files, wanted: Wanted) -> Draft:
                 pins += _entry(entry, names[platform], subdirs[0], reading, known)
     if pins:
         reason = "hashes are not in a definition; the lock holds those of the files it chooses"
-        reading.note((root.get("packages") or root).line, "the hashes of the packages", reason, lost=False)
+        reading.note((root.get("packages") or root).line, "the hashes of packages", reason, lost=False)
     add_pins(reading, pins, subdirs)
     return reading.draft()
 
