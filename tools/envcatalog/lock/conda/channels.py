@@ -31,7 +31,7 @@ def channel_url(name: str, settings: Settings, root: Path | None) -> str:
     Raises:
         UserError: nothing says where the channel is.
     """
-    return _TOKEN_PART.sub("", without_credentials(channel_addresses(name, settings, root)[0]))
+    return public_address(channel_addresses(name, settings, root)[0])
 
 
 def channel_addresses(name: str, settings: Settings, root: Path | None = None) -> tuple[str, ...]:
@@ -60,6 +60,11 @@ def package_addresses(package: CondaPackage, settings: Settings) -> tuple[str, .
     """Where a locked package may be, credentials included; same errors as `channel_addresses`."""
     found = channel_addresses(package.channel, settings)
     return tuple(f"{address}/{package.subdir}/{package.file}" for address in found)
+
+
+def public_address(url: str) -> str:
+    """The address without user, password and token: what it is for those who have none."""
+    return _TOKEN_PART.sub("", without_credentials(url))
 
 
 def without_secrets(text: str) -> str:

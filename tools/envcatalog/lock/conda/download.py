@@ -6,13 +6,13 @@ another one.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from collections.abc import Callable
 from typing import IO
 
 from envcatalog.lock.conda.channels import without_secrets
+from envcatalog.lock.conda.loop import wait
 from envcatalog.lock.download import DifferentError, GoneError
 from envcatalog.model.errors import UserError
 
@@ -36,7 +36,7 @@ def fetch_package(
     for attempt in range(1, ATTEMPTS + 1):
         writer = _Writer(out, size, advance)
         try:
-            asyncio.run(download_to_writer(Client.default_client(), url, writer))
+            wait(download_to_writer(Client.default_client(), url, writer))
         except OSError as error:  # the connection broke
             advance(-writer.done)
             if attempt == ATTEMPTS:

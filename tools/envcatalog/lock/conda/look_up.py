@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envcatalog.lock.conda.channels import channel_addresses, without_secrets
+from envcatalog.lock.conda.channels import channel_addresses, public_address
 from envcatalog.lock.conda.explain import unreachable
+from envcatalog.lock.conda.loop import wait
 from envcatalog.lock.conda.records import is_package
-from envcatalog.lock.conda.solve import wait
 from envcatalog.model.lock import CondaPackage
 from envcatalog.model.settings import Settings
 
@@ -49,7 +49,7 @@ def look_up(
 
 
 def _file(address: str, package: CondaPackage) -> str:
-    return without_secrets(f"{address}/{package.subdir}/{package.file}")
+    return public_address(f"{address}/{package.subdir}/{package.file}")
 
 
 def _ask(
@@ -66,7 +66,7 @@ def _ask(
         record = next((record for record in records if is_package(record, package)), None)
         if record is not None:
             found[package.sha256] = Remote(
-                url=without_secrets(record.url), md5=record.md5.hex() if record.md5 else ""
+                url=public_address(record.url), md5=record.md5.hex() if record.md5 else ""
             )
     return found
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from envcatalog.definition.matchspecs import MatchSpec, read_spec
 from envcatalog.lock.conda.channels import package_addresses
 from envcatalog.lock.conda.explain import unreachable
-from envcatalog.lock.conda.solve import wait
+from envcatalog.lock.conda.loop import wait
 from envcatalog.lock.provided import Provided
 from envcatalog.lock.urls import local_path
 from envcatalog.model.errors import UserError
@@ -32,7 +32,7 @@ _PARALLEL = 8
 _INTERPRETER = re.compile(r"(?:python|python_abi)(?=[\s=<>!~\[]|\Z)")
 # What installers look for: `name-version.dist-info/METADATA`, or the older egg-info, a file or a folder.
 _METADATA = re.compile(
-    r"(?:\A|/)site-packages/([A-Za-z0-9_.-]+?)-([0-9][A-Za-z0-9_.!+]*?)(?:-py[0-9.]+)?"
+    r"\A(?:lib/python[0-9.]+t?/)?site-packages/([A-Za-z0-9_.-]+?)-([0-9][A-Za-z0-9_.!+]*?)(?:-py[0-9.]+)?"
     r"\.(?:dist-info/METADATA|egg-info(?:/PKG-INFO)?)\Z"
 )
 

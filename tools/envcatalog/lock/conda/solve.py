@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from envcatalog.definition.matchspecs import MatchSpec, read_spec
 from envcatalog.lock.conda.channels import channel_addresses
 from envcatalog.lock.conda.explain import no_solution, unreachable
+from envcatalog.lock.conda.loop import wait
 from envcatalog.lock.conda.records import channel_key, is_package, locked_packages, record_of
 from envcatalog.lock.conda.virtual import ARCHSPEC
 from envcatalog.lock.entries import SUBDIRS
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import rattler
 
 TIME_LIMIT = 300  # seconds
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,18 +87,6 @@ def solve_conda(request: CondaRequest, *, settings: Settings, cache: Path) -> tu
     added = (record for record in records if record.name.normalized not in already)
     known = {channel_key(url): name for name in names for url in addresses[name]}
     return locked_packages(added, known, request.platform)
-
-
-def wait(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Run to the end, also where the caller is inside of an event loop (a notebook)."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
 
 
 async def _solve(
