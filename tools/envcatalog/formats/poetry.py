@@ -132,7 +132,7 @@ def specifier(text: str) -> tuple[str, ...]:
 
 def _clause(word: str) -> list[str]:
     match = _CLAUSE.match(word) if len(word) <= MAX_VERSION else None
-    if match is None:
+    if match is None or not _is_version(match[2]):
         raise Inexpressible(f"`{bare(word)}` is no version")
     sign, version = match[1] or "", match[2]
     if version == "*":
@@ -142,6 +142,16 @@ def _clause(word: str) -> list[str]:
     if sign in ("^", "~"):
         return [f">={version}", f"<{_next(version, caret=sign == '^')}"]
     return [f"{'==' if sign in ('', '=') else sign}{version}"]
+
+
+def _is_version(text: str) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        Version(text.removesuffix(".*"))
+    except InvalidVersion:
+        return text == "*"
+    return True
 
 
 def _next(version: str, *, caret: bool) -> str:

@@ -108,6 +108,21 @@ class Project:
                 reason = f"{many}; taken with `--{kind} {bare(group.name)}`"
                 self.note(group.node, f"{kind} {group.name}", reason, lost=False)
 
+    def expand(self) -> None:
+        """Take the extras that the project asks of itself."""
+        waiting, self.lines = self.lines, []
+        for line in waiting:
+            for extra in self._own_extras(line):
+                self.take(self.extras, extra)
+        self.lines = [line for line in waiting if not self._own_extras(line)] + self.lines
+
+    def _own_extras(self, line: Line) -> list[str]:
+        """The extras of a requirement that is the project itself; none for any other."""
+        match = _SELF.match(line.text)
+        if match is None or not self.name or package_name(match[1]) != package_name(self.name):
+            return []
+        return [package_name(extra.strip()) for extra in match[2].split(",")]
+
     def take(self, groups: Mapping[str, Group], name: str) -> None:
         """All lines of a group, and of the extras of the project itself that it names."""
         waiting = [(groups, name)]
@@ -119,10 +134,9 @@ class Project:
             self.taken.add(id(group))
             self.notes += group.notes
             for line in group.lines:
-                match = _SELF.match(line.text)
-                if match and self.name and package_name(match[1]) == package_name(self.name):
-                    waiting += [(self.extras, package_name(extra.strip())) for extra in match[2].split(",")]
-                else:
+                own = self._own_extras(line)
+                waiting += [(self.extras, extra) for extra in own]
+                if not own:
                     self.lines.append(line)
 
     def from_indexes(self) -> list[Line]:

@@ -34,6 +34,7 @@ def read(data: bytes, origin: str, files: Files, wanted: Wanted) -> Draft:
         raise refusal(
             origin, 0, "the file names no dependencies: it has no `[project]` and no `[tool.poetry]`", hint
         )
+    project.expand()
     project.select("extra", project.extras, wanted.extras)
     project.select("group", project.groups, wanted.groups)
     found = read_lines(
@@ -79,7 +80,7 @@ def _dynamic(root: Node, table: Node, project: Project) -> None:
                 project.note(
                     item,
                     "dependencies",
-                    "they are worked out when the project is built, which no import does",
+                    "they are worked out by building the project, which no import does",
                 )
             project.lines += lines
         elif item.text == "optional-dependencies":

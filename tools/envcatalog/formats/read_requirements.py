@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from envcatalog.definition.foreign import refusal
-from envcatalog.formats.python_choice import Asked, choose_python
+from envcatalog.formats.drafting import draft_of
+from envcatalog.formats.python_choice import Asked
 from envcatalog.formats.read_conda_list import is_listing, read_listing
 from envcatalog.formats.requirement_lines import MAX_BYTES, requirement_lines
 from envcatalog.formats.requirement_text import decode
 from envcatalog.model.draft import Draft, Files, Note, Wanted
-from envcatalog.model.environment import DEFAULT_PLATFORM, Environment, Python
 
 _PYTHON = re.compile(r"python\s*(={1,3}|~=|[<>]=?)\s*(3\.[0-9]{1,2})(?:\.[0-9]+)?(?:=\S*)?\Z", re.IGNORECASE)
 
@@ -26,15 +26,7 @@ def read(data: bytes, origin: str, files: Files, wanted: Wanted) -> Draft:
     refused = next((note for note in found.notes if note.lost), None)
     if not found.packages and refused is not None:
         raise refusal(refused.file, refused.line, f"nothing could be carried over; here, {refused.reason}")
-    chosen = choose_python(wanted, _asked(found.notes), origin)
-    environment = Environment(
-        name=wanted.name,
-        base=chosen.base,
-        python=Python(version=chosen.version, packages=found.packages),
-        conda=chosen.conda,
-        platforms=wanted.platforms or (DEFAULT_PLATFORM,),
-    )
-    return Draft(environment=environment, notes=(*chosen.notes, *found.notes), places=found.places)
+    return draft_of(wanted, origin, found, asked=_asked(found.notes))
 
 
 def _asked(notes: tuple[Note, ...]) -> Asked | None:
