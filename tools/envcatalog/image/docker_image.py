@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -74,7 +75,11 @@ def assemble_docker(plan: ImagePlan, images: Mapping[str, BaseImage]) -> BuiltIm
     """
     return assemble_image(
         plan,
-        [assemble_platform(plan, platform, images[platform.platform], ()) for platform in plan.platforms],
+        [
+            # The plan's layers went into the engine; what came out has layers of its own.
+            assemble_platform(plan, replace(platform, layers=()), images[platform.platform], ())
+            for platform in plan.platforms
+        ],
     )
 
 

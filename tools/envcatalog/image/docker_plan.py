@@ -16,6 +16,8 @@ from envcatalog.model.plan import ImagePlan, PlatformPlan, RuntimeConfig
 
 # How the layers that an engine made are normalised; another number makes other plans of all of them.
 NORMAL_FORM = 1
+# How a system-managed environment becomes a Dockerfile (`docker_render`); likewise.
+RENDERED_FORM = 1
 
 
 def plan_dockerfile(environment: Environment, lock: Lock, *, lock_digest: str) -> ImagePlan:
@@ -60,7 +62,13 @@ def plan_dockerfile(environment: Environment, lock: Lock, *, lock_digest: str) -
 def plan_for_docker(plan: ImagePlan) -> ImagePlan:
     """The plan of the same content when an engine builds it: another image, so another plan."""
     digest = json_digest(
-        {"builder": "docker", "normal-form": NORMAL_FORM, "codec": CODEC, "plan": plan.digest}
+        {
+            "builder": "docker",
+            "normal-form": NORMAL_FORM,
+            "rendered-form": RENDERED_FORM,
+            "codec": CODEC,
+            "plan": plan.digest,
+        }
     )
 
     def labelled(config: RuntimeConfig) -> RuntimeConfig:

@@ -161,6 +161,7 @@ def _lock_debs(work: Work) -> Mapping[str, tuple[Deb, ...]]:
         upgrade_packages=work.upgrade_packages,
         cache=work.cache,
         progress=work.progress,
+        complete=work.runs_scripts,
     )
     return {**keep, **found}
 

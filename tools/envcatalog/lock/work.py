@@ -57,6 +57,11 @@ class Work:
         """The N of the glibc 2.N that wheels may ask for."""
         return wheel_glibc(self.environment.conda, self.suite)
 
+    @property
+    def runs_scripts(self) -> bool:
+        """Whether the image's builder runs the Debian packages' maintainer scripts."""
+        return self.suite is not None and self.environment.builder == "docker"
+
     def deb_names(self) -> tuple[str, ...]:
         """The Debian packages it asks for, without what its ancestors have."""
         names = set(self.environment.apt)
@@ -76,10 +81,13 @@ class Work:
 
     def debs_input(self) -> str | None:
         """What the Debian packages follow from; None where there are none to lock."""
-        if self.suite is None or (self.parent is not None and not self.deb_names()):
+        if self.suite is None:
+            return None
+        if self.parent is not None and not self.deb_names() and not self.runs_scripts:
             return None
         present = self.parent.deb_versions() if self.parent else ()
-        return json_digest({"suite": self.suite, "names": self.deb_names(), "present": present})
+        scripts = {"scripts": True} if self.runs_scripts else {}
+        return json_digest({"suite": self.suite, "names": self.deb_names(), "present": present, **scripts})
 
     def bytecode_input(self) -> str | None:
         """What the compiling interpreter follows from; None where conda brings it, which needs no question."""
@@ -90,12 +98,12 @@ class Work:
     def requirements(self, files: Sequence[LockedFile]) -> list[str]:
         """What the wheels must satisfy; a source archive among the files has requirements of its own."""
         packages = self.environment.python.packages if self.environment.python else ()
-        return sorted((*packages, *(f"{file.name}=={file.version}" for file in files if is_archive(file))))
+        return sorted((*packages, *(f"{file.name}=={file.version}" for file in files if file.is_project)))
 
     def archive(self, files: Sequence[LockedFile]) -> LockedFile | None:
         """The source archive that is unpacked into the environment, its own or an ancestor's."""
         inherited = [file for item in (self.parent.platforms if self.parent else ()) for file in item.files]
-        return next((file for file in (*files, *inherited) if is_archive(file)), None)
+        return next((file for file in (*files, *inherited) if file.is_project), None)
 
     def wheels_input(
         self,
@@ -136,8 +144,3 @@ class Work:
         if self.previous is None or self.upgrade or self.upgrade_packages & set(names):
             return False
         return digest is not None and dict(self.previous.inputs).get(part) == digest
-
-
-def is_archive(file: LockedFile) -> bool:
-    """Whether it is a source archive, and not a jar."""
-    return file.source.startswith("index:")

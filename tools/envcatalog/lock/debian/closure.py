@@ -28,11 +28,13 @@ class Wish:
         names: packages asked for.
         present: what the parent environment has; taken as it is, and part of no answer.
         kept: versions to keep, by name, most wanted first, where the index still has them.
+        complete: follow every dependency, those of what is present too, since maintainer scripts will run.
     """
 
     names: tuple[str, ...]
     present: tuple[Deb, ...] = ()
     kept: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    complete: bool = False
 
 
 class _Again(Exception):
@@ -65,7 +67,10 @@ class _Round:
         self._provided: dict[str, list[tuple[str, str]]] = {}
         self._queue: deque[Package] = deque()
         for deb in wish.present:
-            self._note_provides(deb.name, self._like(deb).provides)
+            package = self._like(deb)
+            self._note_provides(deb.name, package.provides)
+            if wish.complete:
+                self._queue.append(package)
 
     def run(self) -> tuple[Package, ...]:
         for name in sorted(set(self._wish.names)):
@@ -95,7 +100,7 @@ class _Round:
             self._provided.setdefault(provided, []).append((name, version))
 
     def _satisfy(self, package: Package, group: tuple[Relation, ...]) -> None:
-        if not group or not all(is_followed(package.deb.name, relation.name) for relation in group):
+        if not group or not (self._wish.complete or _are_followed(package, group)):
             return
         if any(self._holds(relation) for relation in group):
             return
@@ -207,6 +212,10 @@ class _Round:
             if relation.name in self._learnt:
                 return Refusal(f"{needs}, but {_listed(self._learnt[relation.name])} is needed too")
         return Refusal(f"{needs}, which is not in {self._index.label}")
+
+
+def _are_followed(package: Package, group: tuple[Relation, ...]) -> bool:
+    return all(is_followed(package.deb.name, relation.name) for relation in group)
 
 
 def _provides(relation: Relation, version: str) -> bool:

@@ -20,6 +20,26 @@ BASE_PACKAGES = (
     "tzdata",  # zoneinfo
 )
 
+# What maintainer scripts may call without depending on it (Debian Policy 3.8), and who runs them. `Essential: yes` of
+# bullseye to forky together; a name that a suite has not got is left out. The last two are the smallest that satisfy
+# what some of these depend on: an awk, and a file system with /usr merged, which the root layer has.
+ESSENTIAL = (
+    *(
+        "base-files",
+        "base-passwd",
+        "bash",
+        "bsdutils",
+        "coreutils",
+        "dash",
+        "debianutils",
+        "diffutils",
+        "dpkg",
+    ),
+    *("findutils", "grep", "gzip", "hostname", "init-system-helpers", "libc-bin", "login", "ncurses-base"),
+    *("ncurses-bin", "perl-base", "sed", "sysvinit-utils", "tar", "util-linux"),
+    *("mawk", "usr-is-merged"),
+)
+
 _BY_DEBCONF = "asks questions while a package is configured"
 _BY_SCRIPTS = "is only called by maintainer scripts"
 
@@ -78,5 +98,10 @@ def r_packages(names: Iterable[str]) -> tuple[str, ...]:
 
     Source: Debian R packaging policy, "Package naming": the name of CRAN in lower case behind ``r-cran-``.
     """
-    wanted = (f"r-cran-{name.lower()}" for name in names)
+    wanted = map(r_package, names)
     return ("bash", "coreutils", "debianutils", "grep", "r-base-core", "sed", *wanted)
+
+
+def r_package(name: str) -> str:
+    """Debian's name of a package of CRAN."""
+    return f"r-cran-{name.lower()}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from envcatalog.lock.debian.closure import Wish, close
 from envcatalog.lock.debian.indexes import load_indexes
 from envcatalog.lock.debian.packages import PackageIndex
-from envcatalog.lock.debian.policy import BASE_PACKAGES, interpreter_packages
+from envcatalog.lock.debian.policy import BASE_PACKAGES, ESSENTIAL, interpreter_packages
 from envcatalog.lock.debian.scripts import check_scripts
 from envcatalog.lock.debian.version import upstream_version
 from envcatalog.model.environment import PLATFORMS
@@ -47,6 +47,7 @@ def lock_debian(
     cache: Path,
     progress: Progress,
     artefacts: Artefacts | None = None,
+    complete: bool = False,
 ) -> dict[str, tuple[Deb, ...]]:
     """The packages to add on each platform, sorted by name: the named ones and all that they need.
 
@@ -57,6 +58,8 @@ def lock_debian(
             or `upgrade_packages` says otherwise.
         artefacts: where packages that are new come from, so that their maintainer scripts can be judged; None
             for the usual store in `cache`.
+        complete: the image's builder runs maintainer scripts: every dependency is followed, the essential packages
+            and dpkg are added, and no script is judged.
 
     Raises:
         Refusal: an unknown package, a conflict, a locked version that the archives no longer have, a package
@@ -70,9 +73,14 @@ def lock_debian(
         parent = present.get(platform, ())
         _check_python(suite, indexes[platform], packages)
         names = tuple(packages) if parent else (*BASE_PACKAGES, *packages)
+        if complete:
+            names = (*names, *(name for name in ESSENTIAL if indexes[platform].versions(name)))
         last = {} if upgrade else {deb.name: deb for deb in previous.get(platform, ())}
-        wish = Wish(names=names, present=parent, kept=_kept(platform, previous, upgrade, upgrade_packages))
+        kept = _kept(platform, previous, upgrade, upgrade_packages)
+        wish = Wish(names=names, present=parent, kept=kept, complete=complete)
         found[platform] = _locked(indexes[platform], wish, last, upgrade_packages)
+    if complete:
+        return found
     known = {deb.sha256 for debs in previous.values() for deb in debs}
     fresh = sorted(
         {deb.sha256: deb for debs in found.values() for deb in debs if deb.sha256 not in known}.values(),
