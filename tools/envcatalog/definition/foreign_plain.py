@@ -140,12 +140,18 @@ class _Finder:
         if isinstance(value, dict):
             return Node({key: self.pair(key, item, depth) for key, item in value.items()}, line)
         if isinstance(value, list):
-            return Node(tuple(self.node(item, self.line, depth + 1) for item in value), line)
+            return Node(tuple(self.item(item, depth) for item in value), line)
         if value is None:
             return Node(None, line)
         if isinstance(value, str):
             return Node(value, self.find(value.split("\n", 1)[0]), quoted=True)
         return Node(_spelled(value), line)
+
+    def item(self, value: Any, depth: int) -> Node:
+        """Of a table in a list, the line of its first key: the one of `[[...]]` cannot be found."""
+        node = self.node(value, self.line, depth + 1)
+        first = next(iter(node.mapping.values()), None)
+        return node if first is None else Node(node.value, first.line)
 
     def pair(self, key: str, value: Any, depth: int) -> Node:
         return self.node(value, self.find(key), depth + 1)
