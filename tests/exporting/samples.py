@@ -24,7 +24,8 @@ from envcatalog.model.lock import CondaPackage, Deb, LockedImage, PlatformLock, 
 
 REGISTRY = "registry.example.com/ml"
 DIGEST = "sha256:" + "e" * 64
-IMAGE = f"{REGISTRY}/sample@{DIGEST}"
+IMAGE = f"{REGISTRY}/sample:3@{DIGEST}"
+BY_DIGEST = f"{REGISTRY}/sample@{DIGEST}"
 BASE = LockedImage(
     image="registry.example.com:5000/library/python:3.11-slim", digest="sha256:" + "b" * 64, manifests=()
 )

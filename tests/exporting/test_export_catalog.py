@@ -183,10 +183,10 @@ def test_what_is_published_is_named_by_its_digest(family: Light) -> None:
     for reference in ("child", "child@1"):
         done = family.run("export", reference, "--to", "dockerfile", "--registry", REGISTRY)
         assert (done.code, done.err) == (0, "")
-        assert done.out.split("\n")[2:] == [f"FROM {REGISTRY}/child@{digest}", ""]
-    for to in ("azureml", "devcontainer", "kubernetes"):
+        assert done.out.split("\n")[2:] == [f"FROM {REGISTRY}/child:1@{digest}", ""]
+    for to, at in (("azureml", "@"), ("devcontainer", ":1@"), ("kubernetes", ":1@")):
         done = family.run("export", "child", "--to", to, "--registry", REGISTRY)
-        assert (done.code, f"{REGISTRY}/child@{digest}" in done.out) == (0, True)
+        assert (done.code, f"{REGISTRY}/child{at}{digest}" in done.out) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_the_registry_of_the_settings_is_the_default(family: Light) -> None:
     settings = family.root / "catalog/catalog.yaml"
     settings.write_text(settings.read_text() + f"registry: {REGISTRY}\n")
     done = family.run("export", "child", "--to", "dockerfile")
-    assert done.out.split("\n")[2] == f"FROM {REGISTRY}/child@{image_of(family)}"
+    assert done.out.split("\n")[2] == f"FROM {REGISTRY}/child:1@{image_of(family)}"
 
 
 def test_an_edit_is_not_what_was_published(family: Light) -> None:

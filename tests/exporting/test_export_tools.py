@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from samples import BASE, BOTH, FULL, IMAGE, PLAIN, conda_package, lock, on_image, text_of, wheel
+from samples import BASE, BOTH, BY_DIGEST, FULL, IMAGE, PLAIN, conda_package, lock, on_image, text_of, wheel
 
 from envcatalog.model.environment import Conda, Python
 from support.catalogs import Workplace
@@ -272,7 +272,7 @@ def test_azure_ml_loads_an_environment(tools: str, tmp_path: Path, published: bo
         "scoring_route": {"path": "/score", "port": 5001},
     }
     if published:
-        assert (read["image"], read.get("conda_file")) == (IMAGE, None)
+        assert (read["image"], read.get("conda_file")) == (BY_DIGEST, None)
         return
     assert read["image"] == f"registry.example.com:5000/library/python@sha256:{'b' * 64}"
     assert read["conda_file"] == {

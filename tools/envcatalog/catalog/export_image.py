@@ -42,7 +42,9 @@ def find_image(catalog: OpenCatalog, found: Resolved, registry: str | None) -> P
         return PublishedImage(reason=f"nothing can be pulled from `{registry}`", version=version.number)
     with closing(catalog.open_registry(registry)) as opened:
         repository = opened.reference(found.name, "latest").removesuffix(":latest")
-    return PublishedImage(reference=f"{repository}@{version.image}", version=version.number)
+    # The digest decides. The tag is for people, and for tools that look for the next version.
+    reference = f"{repository}:{version.number}@{version.image}"
+    return PublishedImage(reference=reference, version=version.number)
 
 
 def _same_plan(catalog: OpenCatalog, found: Resolved) -> Version | None:

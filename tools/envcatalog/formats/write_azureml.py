@@ -20,6 +20,7 @@ from envcatalog.model.export import Exported, Left, TextFile, Written
 SCHEMA = "https://azuremlschemas.azureedge.net/latest/environment.schema.json"
 ROUTES = frozenset({("inference", name) for name in ("port", "liveness", "readiness", "scoring")})
 REASON = "an Azure ML environment has no place for it"
+_TAG = re.compile(r":[A-Za-z0-9_][A-Za-z0-9_.-]*@")  # the service takes a tag or a digest
 _NAME = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -39,7 +40,7 @@ def write_azureml(given: Exported) -> Written:
         content["tags"] = dict(environment.tags)
     left: tuple[Left, ...]
     if given.image:
-        content["image"] = given.image
+        content["image"] = _TAG.sub("@", given.image)
         left = left_out(environment, CONTENT | ROUTES, REASON)
     else:
         image, conda, left = _rebuilt(given)

@@ -20,7 +20,7 @@ class Exported:
         locks: what the chain has locked, for the platforms that are exported, each flattened into one.
         definition: digest of the environment's own definition.
         base: the root's base image as it is locked.
-        image: the published image by its digest, ``HOST/PREFIX/name@sha256:...``; empty where there is none that
+        image: the published image by its digest, ``HOST/PREFIX/name:3@sha256:...``; empty where there is none that
             can be pulled.
         unpublished: why `image` is empty, in a few words.
         version: number of the version that the image is of, or that was asked for.
