@@ -66,7 +66,11 @@ class CondaReading:
     def note(self, line: int, text: str, reason: str, *, lost: bool = True) -> None:
         """Something that was not carried over as it is; tokens in addresses are not shown."""
         text = without_tokens(text)
-        self.notes.append(Note(file=self.origin, line=line, text=bare(text, SHOWN), reason=reason, lost=lost))
+        self.notes.append(
+            Note(
+                file=self.origin, line=line, text=bare(text, SHOWN), reason=bare(reason, 4 * SHOWN), lost=lost
+            )
+        )
 
     def channel(self, text: str, line: int) -> str | None:
         """Add a channel by name or address; its name, or None where there is none for it."""
