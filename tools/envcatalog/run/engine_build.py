@@ -52,7 +52,7 @@ class EngineBuilder:
         with (
             self._engine(build) as client,
             self._loaded(client, build),
-            _built(client, build, given, guard, self._progress) as image,
+            _built(client, build, given, guard, self._progress, self._cache) as image,
         ):
             return self._take(client, image, build, guard)
 
@@ -127,7 +127,12 @@ def _given(build: DockerBuild, secrets: Sequence[BuildSecret]) -> tuple[BuildSec
 
 @contextmanager
 def _built(
-    client: Any, build: DockerBuild, secrets: Sequence[BuildSecret], guard: Guard, progress: Progress
+    client: Any,
+    build: DockerBuild,
+    secrets: Sequence[BuildSecret],
+    guard: Guard,
+    progress: Progress,
+    cache: Path,
 ) -> Iterator[str]:
     """The id of the image, for as long as it is needed."""
     if build.buildkit or secrets:
@@ -138,7 +143,7 @@ def _built(
         return
     from envcatalog.run.engine_classic import build_classic
 
-    yield build_classic(client, build, guard, progress)
+    yield build_classic(client, build, guard, progress, cache)
 
 
 @contextmanager

@@ -7,6 +7,8 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from envcatalog.formats.dockerfile import Parsed, parse_dockerfile
@@ -16,27 +18,32 @@ from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.seams import Progress
 from envcatalog.run.engine_client import engine_errors, error_text
 from envcatalog.run.engine_context import DOCKERFILE, write_tar
+from envcatalog.run.engine_journal import journal
 from envcatalog.run.engine_log import ClassicLog
 
 _SPOOL = 32 * 1024 * 1024  # a larger context goes through a file
 CACHE = "envcatalog-build"
 
 
-def build_classic(client: Any, build: DockerBuild, guard: Guard, progress: Progress) -> str:
+def build_classic(client: Any, build: DockerBuild, guard: Guard, progress: Progress, cache: Path) -> str:
     """Build; the id of the image, which stays in the engine under a tag.
+
+    Args:
+        cache: for the journal of what is made, should this process be killed.
 
     Raises:
         Refusal: a step failed or the time is over.
         UserError: the engine stopped.
     """
-    log = ClassicLog(build.environment, progress, guard)
     text = labelled(build)
-    try:
-        image = _run(client, build, text, log)
-    except BaseException:
-        _forget(client, build, log)
-        raise
-    _keep(client, build, log, image)
+    with journal(cache, _identity(client), partial(_forget, client)) as notes:
+        log = ClassicLog(build.environment, progress, guard, notes.note)
+        try:
+            image = _run(client, build, text, log)
+        except BaseException:
+            _forget_all(client, log)
+            raise
+        _keep(client, build, log, image)
     return image
 
 
@@ -176,23 +183,31 @@ def _broken(build: DockerBuild, reason: str) -> UserError:
     )
 
 
-def _forget(client: Any, build: DockerBuild, log: ClassicLog) -> None:
+def _identity(client: Any) -> str:
+    with suppress(*engine_errors()):
+        return str(client.info().get("ID") or "")
+    return ""
+
+
+def _forget_all(client: Any, log: ClassicLog) -> None:
     """Remove what an unfinished build made; the engine may be gone, or do it itself at the same time."""
     for container in log.containers:
-        with suppress(*engine_errors()):
-            told = client.inspect_container(container)
-            if _is_ours(told, build):
-                client.remove_container(container, force=True, v=True)
+        _forget(client, "container", container)
     for image in reversed(log.images):
-        with suppress(*engine_errors()):
-            if _is_ours(client.inspect_image(image), build):
-                client.remove_image(image)
+        _forget(client, "image", image)
 
 
-def _is_ours(told: dict[str, Any], build: DockerBuild) -> bool:
+def _forget(client: Any, kind: str, name: str) -> None:
+    with suppress(*engine_errors()):
+        if kind == "container" and _is_ours(client.inspect_container(name)):
+            client.remove_container(name, force=True, v=True)
+        elif kind == "image" and _is_ours(client.inspect_image(name)):
+            client.remove_image(name)
+
+
+def _is_ours(told: dict[str, Any]) -> bool:
     # The log says what was made, and a step may print whatever it likes into the log.
-    labels = (told.get("Config") or {}).get("Labels") or {}
-    return labels.get(KEY_BUILD) == build.environment
+    return KEY_BUILD in ((told.get("Config") or {}).get("Labels") or {})
 
 
 def _keep(client: Any, build: DockerBuild, log: ClassicLog, image: str) -> None:
@@ -204,7 +219,7 @@ def _keep(client: Any, build: DockerBuild, log: ClassicLog, image: str) -> None:
     with suppress(*engine_errors()):
         before = _tags(client, repository, architecture)
         for tag, stage in wanted.items():
-            if _is_ours(client.inspect_image(stage), build):
+            if _is_ours(client.inspect_image(stage)):
                 client.tag(stage, repository, tag, force=True)
         after = _tags(client, repository, architecture)
         for tag, old in before.items():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from envcatalog.image.docker_secrets import Guard
 from envcatalog.model.docker import KEY_BUILD
 from envcatalog.model.seams import Progress
 
+Note = Callable[[str, str], None]
 LAST_LINES = 12
 _STEP = re.compile(r"Step ([0-9]+)/[0-9]+ : (.*)")
 _IMAGE = re.compile(r" ---> ([0-9a-f]{12,64})")
@@ -59,6 +60,9 @@ class BuildLog:
 class ClassicLog(BuildLog):
     """The classic builder's output, which names the images and containers that it makes.
 
+    Args:
+        note: is told of each, by kind and id.
+
     Attributes:
         step: number of the current step, from 1; 0 before the first.
         images: made by this build, in order; those of another build's cache are not among them.
@@ -66,12 +70,13 @@ class ClassicLog(BuildLog):
         stages: the last image of each stage.
     """
 
-    def __init__(self, name: str, progress: Progress, guard: Guard) -> None:
+    def __init__(self, name: str, progress: Progress, guard: Guard, note: Note) -> None:
         super().__init__(name, progress, guard)
         self.step = 0
         self.images: list[str] = []
         self.containers: list[str] = []
         self.stages: list[str] = []
+        self._note = note
         self._is_from = False
         self._is_cached = False
 
@@ -91,10 +96,12 @@ class ClassicLog(BuildLog):
             self._is_cached = True
         elif container := _CONTAINER.match(line):
             self.containers.append(container[1])
+            self._note("container", container[1])
         elif (image := _IMAGE.match(line)) and not self._is_from and self.stages:
             self.stages[-1] = image[1]
             if not self._is_cached:
                 self.images.append(image[1])
+                self._note("image", image[1])
 
 
 class BuildkitLog(BuildLog):
