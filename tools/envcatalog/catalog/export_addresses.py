@@ -89,4 +89,6 @@ def _shown(url: str) -> str:
     """Without user and password, and without a query or fragment, which may be a signature or a token."""
     from envcatalog.lock.urls import without_credentials
 
+    if "://" not in url:
+        return url  # a folder
     return urlunsplit((*urlsplit(without_credentials(url))[:3], "", ""))
