@@ -2,8 +2,8 @@
 
     python tests/benchmarks/run.py [--only NAME ...] [--repeat 3] [--json FILE]
 
-NAME is publish, cve, import, validate or commands. `publish` and `import` start a Docker Engine of their own (root is
-needed) and a docker-registry; all of it is in one temporary folder that is removed at the end.
+NAME is publish, cve, import, conda, validate or commands. `publish` and `import` start a Docker Engine of their own
+(root is needed) and a docker-registry; all of it is in one temporary folder that is removed at the end.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import bench_commands
+import bench_conda
 import bench_cve
 import bench_import
 import bench_publish
@@ -24,7 +25,7 @@ from measure import Row, as_json, machine, table
 from peers import Docker
 from world import BIN, World, temporary_world, version_of
 
-NAMES = ("publish", "import", "cve", "validate", "commands")
+NAMES = ("publish", "import", "conda", "cve", "validate", "commands")
 WITH_ENGINE = frozenset({"publish", "import"})
 
 
@@ -39,6 +40,7 @@ def main() -> None:
         if WITH_ENGINE & set(chosen):
             rows += _with_engine(world, chosen, options.repeat)
         others: dict[str, Callable[[], list[Row]]] = {
+            "conda": lambda: bench_conda.rows(world, options.repeat),
             "cve": lambda: bench_cve.rows(world, options.environments),
             "validate": lambda: bench_commands.validate_rows(options.definitions),
             "commands": lambda: bench_commands.rows(world),
