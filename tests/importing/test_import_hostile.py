@@ -73,7 +73,7 @@ texts = st.lists(st.sampled_from(pieces), max_size=14).map("".join)
 marks = st.text(alphabet="ab.12=<>!*,| []'\"();:~_-+/@#$%{}\\", max_size=20)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.sampled_from([None, *OURS[:-1]]), texts | st.text(max_size=40))
 def test_no_text_makes_a_traceback(kind: str | None, text: str) -> None:
     attempt(text.encode("utf-8", "surrogatepass"), kind)
@@ -136,7 +136,7 @@ values = st.recursive(
 manifests = st.dictionaries(st.sampled_from(TABLES), values, max_size=5)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(marks | marks.map("numpy{}".format) | marks.map("python{}".format), max_size=4),
     st.lists(marks, max_size=3),
@@ -150,7 +150,7 @@ def test_whatever_is_listed_is_valid_or_noted(
     attempt(json.dumps(value).encode(), "conda")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(["conda", "conda-lock", "pixi-lock"]), manifests, st.sampled_from([1, 6]))
 def test_no_shape_makes_a_traceback(kind: str, value: dict[str, object], version: int) -> None:
     # JSON is YAML.

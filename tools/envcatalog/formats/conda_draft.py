@@ -27,6 +27,7 @@ from envcatalog.model.environment import (
 SHOWN = 160
 MAX_PACKAGES = 2000
 MAX_CHANNELS = 20
+MAX_NOTES = 5000
 DEFAULT_CHANNEL = "conda-forge"
 NO_DEFAULTS = "nodefaults"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -65,6 +66,8 @@ class CondaReading:
 
     def note(self, line: int, text: str, reason: str, *, lost: bool = True) -> None:
         """Something that was not carried over as it is; tokens in addresses are not shown."""
+        if len(self.notes) == MAX_NOTES:
+            raise refusal(self.origin, line, f"more than {MAX_NOTES} of its lines need a note")
         text = without_tokens(text)
         self.notes.append(
             Note(
