@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 
 import pytest
 from samples import REGISTRY
 
+from envcatalog.catalog.export_addresses import index_options
 from envcatalog.catalog.sdk import Catalog
 from envcatalog.formats.exporting import FORMATS
 from envcatalog.model.errors import UserError
+from envcatalog.model.settings import Settings
 from history.light import IMAGE, Light, digest
 from support.catalogs import BASE, PYTHON, Workplace, base_layout
 from support.wheelhouse import AMD, ARM, write_wheel
@@ -133,8 +136,6 @@ def test_a_file_and_a_folder_are_written(family: Light, tmp_path: Path) -> None:
 
 
 def _umask() -> int:
-    import os
-
     umask = os.umask(0)
     os.umask(umask)
     return umask
@@ -311,9 +312,38 @@ def test_an_index_of_the_settings_is_named_beside_the_machine_s_own(workplace: W
         f"--index-url {workplace.index.index()}",
         f"--find-links {wheel.parent.as_uri()}",
     ]
-    packages = tomllib.loads(workplace.run("export", "one", "--to", "pylock").out)["packages"]
+    done = workplace.run("export", "one", "--to", "pylock")
+    *_, last = done.err.splitlines()
+    assert last.startswith("note: catalog/one/environment.yaml:6: `file://")
+    assert last.endswith(": it is a folder or file of this machine")
+    packages = tomllib.loads(done.out)["packages"]
     assert packages[0]["wheels"][0]["url"].startswith(f"{workplace.index.url}/main/files/alpha-")
     assert packages[1]["wheels"][0]["path"] == str(wheel)
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, ()),
+        (
+            {"PIP_INDEX_URL": "https://u:p@h.example.com/simple?token=x"},
+            ("--index-url https://h.example.com/simple",),
+        ),
+        (
+            {
+                "PIP_INDEX_URL": "https://pip.example.com",
+                "UV_DEFAULT_INDEX": "own=https://u:p@uv.example.com/simple",
+            },
+            ("--index-url https://uv.example.com/simple",),
+        ),
+        (
+            {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels https://h.example.com/w"},
+            ("--no-index", "--find-links /wheels", "--find-links https://h.example.com/w"),
+        ),
+    ],
+)
+def test_the_machine_s_own_indexes(variables: dict[str, str], expected: tuple[str, ...]) -> None:
+    assert index_options(Settings(), {"PIP_CONFIG_FILE": os.devnull, **variables}) == expected
 
 
 def test_help_lists_every_format(family: Light) -> None:

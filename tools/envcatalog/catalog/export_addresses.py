@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from envcatalog.model.environment import Environment
+from envcatalog.model.export import Exported, Left
 from envcatalog.model.lock import PlatformLock
 from envcatalog.model.settings import Settings
 
 if TYPE_CHECKING:
     from envcatalog.catalog.opened import OpenCatalog
+
+_NAMED = re.compile(r"[A-Za-z0-9_.-]+=")  # uv spells a named index `name=url`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,18 @@ def channels_used(environment: Environment, locks: Sequence[PlatformLock]) -> se
     return asked | {package.channel for lock in locks for package in lock.conda}
 
 
+def of_this_machine(given: Exported) -> Iterator[Left]:
+    """Addresses that nobody else can read."""
+    for key, found in (
+        (("conda", "channels"), given.channels.values()),
+        (("python", "packages"), given.addresses.values()),
+    ):
+        folders = sorted({url for url in found if url.startswith("file:")})
+        if folders:
+            text = folders[0] if len(folders) == 1 else f"{folders[0]} and {len(folders) - 1} more"
+            yield Left(key=key, text=text, reason="it is a folder or file of this machine", lost=False)
+
+
 def index_options(settings: Settings, environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Options of a requirements file that name the machine's package index and those of the settings."""
     from envcatalog.lock.indexes import machine_indexes
@@ -76,7 +92,8 @@ def index_options(settings: Settings, environment: Mapping[str, str] | None = No
 
     environment = os.environ if environment is None else environment
     machine = machine_indexes(environment)
-    own = environment.get("UV_DEFAULT_INDEX") or environment.get("UV_INDEX_URL") or machine.default
+    uv = environment.get("UV_DEFAULT_INDEX") or environment.get("UV_INDEX_URL") or ""
+    own = _NAMED.sub("", uv) or machine.default
     lines = ["--no-index"] if machine.no_index else [f"--index-url {_shown(own)}"] if own else []
     lines += [f"--find-links {_shown(link)}" for link in machine.find_links]
     for index in settings.indexes:

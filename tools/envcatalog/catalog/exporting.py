@@ -10,7 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from envcatalog.catalog.export_addresses import channels_of, channels_used, index_options, locate
+from envcatalog.catalog.export_addresses import (
+    channels_of,
+    channels_used,
+    index_options,
+    locate,
+    of_this_machine,
+)
 from envcatalog.catalog.export_image import find_image
 from envcatalog.catalog.resolve import Resolved
 from envcatalog.definition.canonical import definition_digest
@@ -79,7 +85,7 @@ def export(
         version=given.version,
         to=to,
         files=written.files,
-        notes=_in_order(_note(found, chain, item) for item in written.left),
+        notes=_in_order(_note(found, chain, item) for item in (*written.left, *of_this_machine(given))),
     )
 
 
