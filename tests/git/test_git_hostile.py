@@ -13,8 +13,9 @@ from envcatalog.git.changes import changed_paths, changed_since
 from envcatalog.git.history import log
 from envcatalog.git.refs import quote, resolve
 from envcatalog.git.repository import CatalogRepository
-from envcatalog.git.source import Revision, WorkTree
+from envcatalog.git.source import Revision
 from envcatalog.git.versions import scan
+from envcatalog.git.worktree import WorkTree
 from envcatalog.model.errors import UserError
 
 HOSTILE = [

@@ -11,9 +11,10 @@ from git_support import git, write_environment
 from envcatalog.git.changes import changed, changed_names, changed_paths, changed_since
 from envcatalog.git.history import commit_info, commits_between, log
 from envcatalog.git.repository import CatalogRepository
-from envcatalog.git.source import Revision, Source, WorkTree
+from envcatalog.git.source import Revision, Source
 from envcatalog.git.suspicion import Suspicion
 from envcatalog.git.trees import environments
+from envcatalog.git.worktree import WorkTree
 from envcatalog.model.errors import Refusal, UserError
 
 ALPHA = b"name: alpha\ndescription: x\n"

@@ -13,7 +13,7 @@ from envcatalog.catalog.locking import write_file
 from envcatalog.catalog.places import SETTINGS_PATH, data_folder, definition_path
 from envcatalog.definition.reader import read_environment
 from envcatalog.definition.template import render_environment
-from envcatalog.git.source import WorkTree
+from envcatalog.git.worktree import WorkTree
 from envcatalog.git.write import init as git_init
 from envcatalog.model.environment import DEFAULT_PLATFORM, Base, DebianBase, Environment, Python
 from envcatalog.model.errors import ProblemsFound, UserError

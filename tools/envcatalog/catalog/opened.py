@@ -12,8 +12,9 @@ from envcatalog.catalog.known import PassedOver, VersionsByName
 from envcatalog.catalog.places import cache_folder
 from envcatalog.catalog.workshop import Workshop
 from envcatalog.git.repository import CatalogRepository
-from envcatalog.git.source import Revision, WorkTree
+from envcatalog.git.source import Revision
 from envcatalog.git.versions import scan
+from envcatalog.git.worktree import WorkTree
 from envcatalog.model.docker import BuildOptions
 from envcatalog.model.environment import BuilderName
 from envcatalog.model.errors import UserError

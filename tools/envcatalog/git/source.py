@@ -5,17 +5,15 @@ Neither follows a symbolic link: a commit has nothing to follow it to, and the w
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Protocol
 
-from envcatalog.git.folder_files import commit_files, worktree_files
+from envcatalog.git.folder_files import commit_files
 from envcatalog.git.folders import tree_entries
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.suspicion import Suspicion
-from envcatalog.git.trees import DEFINITION, FOLDER, LOCK, SETTINGS, Listing, TreeFile, files, listing
+from envcatalog.git.trees import DEFINITION, FOLDER, SETTINGS, Listing, TreeFile, files, listing
 from envcatalog.model.errors import Refusal
 from envcatalog.model.files import FolderFile
 from envcatalog.model.names import is_name
@@ -64,7 +62,7 @@ class Revision:
 
     def read(self, path: str) -> bytes | None:
         """See `Source`."""
-        _check_path(path)
+        check_path(path)
         folder, _, name = path.rpartition("/")
         entries = self._entries(folder)
         if entries is not None:
@@ -77,7 +75,7 @@ class Revision:
         file = found.get(path)
         if file is None:
             if found:
-                raise _not_a_file(path, "is not a file")
+                raise not_a_file(path, "is not a file")
             self._refuse_what_hides(path)
             return None
         data = self._content(path, file)
@@ -91,7 +89,7 @@ class Revision:
         """
         if path != SETTINGS or not self._repository.plain:
             return None
-        found = self._repository.objects.read(f"{self.commit}:{path}", limit=_limit(path), missing_too=True)
+        found = self._repository.objects.read(f"{self.commit}:{path}", limit=limit_of(path), missing_too=True)
         if found.kind == "blob" and (path, found.id) in self._repository.plain:
             return found.data
         return None
@@ -103,13 +101,13 @@ class Revision:
             object_id = entry.definition if file == DEFINITION else entry.lock
             if object_id is not None:
                 wanted[name] = object_id
-        found = self._repository.objects.read_many(wanted.values(), limit=_limit(file))
+        found = self._repository.objects.read_many(wanted.values(), limit=limit_of(file))
         for name, blob in zip(wanted, found, strict=True):
-            yield name, _capped(f"{FOLDER}/{name}/{file}", blob.data)
+            yield name, capped(f"{FOLDER}/{name}/{file}", blob.data)
 
     def folder(self, folder: str) -> tuple[FolderFile, ...]:
         """See `Source`."""
-        _check_path(folder)
+        check_path(folder)
         return commit_files(self._repository, self.commit, folder)
 
     def skipped(self) -> tuple[Suspicion, ...]:
@@ -134,172 +132,36 @@ class Revision:
 
     def _content(self, path: str, file: TreeFile) -> bytes:
         if not file.is_file:
-            raise _not_a_file(path, file.oddity)
-        return _capped(path, self._repository.objects.read(file.id, limit=_limit(path)).data)
+            raise not_a_file(path, file.oddity)
+        return capped(path, self._repository.objects.read(file.id, limit=limit_of(path)).data)
 
     def _refuse_what_hides(self, path: str) -> None:
         """A link or a submodule in place of one of the file's folders must not look like a missing file."""
         parents = [str(parent) for parent in PurePosixPath(path).parents][:-1]
         for found, file in files(self._repository, self.commit, *parents).items():
             if found in parents and not file.is_file:
-                raise _not_a_file(found, file.oddity)
+                raise not_a_file(found, file.oddity)
 
 
-class WorkTree:
-    """The files on disk as a source, uncommitted edits included.
-
-    Args:
-        repository: of these files; without it what Git ignores is part of a folder, too.
-    """
-
-    def __init__(self, root: Path, repository: CatalogRepository | None = None) -> None:
-        self.root = root
-        self._repository = repository
-        self._skipped: tuple[Suspicion, ...] | None = None
-        self._names: tuple[str, ...] = ()
-
-    def names(self) -> tuple[str, ...]:
-        """See `Source`. Looked up once; make a new WorkTree to look again."""
-        self._list()
-        return self._names
-
-    def read(self, path: str) -> bytes | None:
-        """See `Source`. Reads the disk at each call."""
-        _check_path(path)
-        folder = self.root
-        *parents, _ = parts = path.split("/")
-        for depth, part in enumerate(parents, start=1):
-            folder = folder / part
-            if _is_link(folder):
-                raise _not_a_file("/".join(parts[:depth]), "is a symbolic link")
-        return _read_file(f"{self.root}/{path}", path, _limit(path))
-
-    def read_each(self, file: str) -> Iterator[tuple[str, bytes]]:
-        """See `Source`."""
-        root, limit = os.fspath(self.root), _limit(file)
-        for name in self.names():
-            path = f"{FOLDER}/{name}/{file}"
-            data = _read_file(f"{root}/{path}", path, limit)
-            if data is not None:
-                yield name, data
-
-    def folder(self, folder: str) -> tuple[FolderFile, ...]:
-        """See `Source`. Files that a commit would hold; their modes and bytes as they are on disk."""
-        _check_path(folder)
-        return worktree_files(self.root, folder, self._repository)
-
-    def skipped(self) -> tuple[Suspicion, ...]:
-        """See `Source`."""
-        self._list()
-        return self._skipped or ()
-
-    def _list(self) -> None:
-        if self._skipped is not None:
-            return
-        names: list[str] = []
-        skipped: list[Suspicion] = []
-        if _is_link(self.root / FOLDER):
-            skipped.append(Suspicion(where=FOLDER, reason="is a symbolic link"))
-        else:
-            for entry in _scan(self.root / FOLDER):
-                _sort_in(entry, names, skipped)
-        self._names, self._skipped = tuple(sorted(names)), tuple(sorted(skipped, key=lambda item: item.where))
-
-
-def _scan(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _sort_in(entry: os.DirEntry[str], names: list[str], skipped: list[Suspicion]) -> None:
-    path = f"{FOLDER}/{entry.name}"
-    if entry.is_symlink():
-        skipped.append(Suspicion(where=path, reason="is a symbolic link"))
-        return
-    if not entry.is_dir():
-        return
-    found = {file for file in (DEFINITION, LOCK) if os.path.lexists(f"{entry.path}/{file}")}
-    if not found:
-        return
-    if not is_name(entry.name):
-        for file in sorted(found):
-            skipped.append(Suspicion(where=f"{path}/{file}", reason="is in a folder whose name is not valid"))
-        return
-    if DEFINITION not in found:
-        skipped.append(Suspicion(where=path, reason=f"has a `{LOCK}` but no `{DEFINITION}`"))
-        return
-    odd = _oddity(f"{entry.path}/{DEFINITION}")
-    if odd:
-        skipped.append(Suspicion(where=f"{path}/{DEFINITION}", reason=odd))
-        return
-    names.append(entry.name)
-
-
-def _oddity(path: str) -> str:
-    mode = os.lstat(path).st_mode
-    if stat.S_ISREG(mode):
-        return ""
-    return "is a symbolic link" if stat.S_ISLNK(mode) else "is not a file"
-
-
-def _read_file(path: str, shown: str, limit: int) -> bytes | None:
-    # Not to wait for a writer to a FIFO, and not to follow a link put there since it was looked at.
-    flags = (
-        os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    )
-    try:
-        if not hasattr(os, "O_NOFOLLOW") and (odd := _oddity(path)):
-            raise _not_a_file(shown, odd)
-        descriptor = os.open(path, flags)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise _not_a_file(shown, "is not a file")
-            return _capped(shown, _read_all(descriptor, limit + 1))
-        finally:
-            os.close(descriptor)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        if os.path.lexists(path) and (odd := _oddity(path)):
-            raise _not_a_file(shown, odd) from error
-        raise Refusal(f"`{shown}` cannot be read: {(error.strerror or '').lower()}") from error
-
-
-def _read_all(descriptor: int, most: int) -> bytes:
-    # Ten thousand small files are read for one command: a file object for each would cost more than the reading.
-    data = os.read(descriptor, min(most, _BLOCK))
-    if len(data) < _BLOCK:
-        return data
-    parts = [data]
-    left = most - len(data)
-    while left > 0 and (data := os.read(descriptor, min(left, _BLOCK * 16))):
-        parts.append(data)
-        left -= len(data)
-    return b"".join(parts)
-
-
-def _is_link(path: Path) -> bool:
-    return path.is_symlink()
-
-
-def _limit(path: str) -> int:
+def limit_of(path: str) -> int:
+    """Bytes after which a file is not read on."""
     return DEFINITION_LIMIT if path.endswith(".yaml") else OTHER_LIMIT
 
 
-def _capped(path: str, data: bytes) -> bytes:
+def capped(path: str, data: bytes) -> bytes:
+    """The bytes; Refusal where there are too many."""
     if len(data) > OTHER_LIMIT:
         raise Refusal(f"`{path}` is larger than {OTHER_LIMIT // 1024 // 1024} MiB")
     return data
 
 
-def _check_path(path: str) -> None:
+def check_path(path: str) -> None:
+    """ValueError for what is no path inside a catalog."""
     parts = path.split("/")
     if not path or any(part in ("", ".", "..") for part in parts) or "\0" in path:
         raise ValueError(f"not a path inside a catalog: {path!r}")
 
 
-def _not_a_file(path: str, oddity: str) -> Refusal:
+def not_a_file(path: str, oddity: str) -> Refusal:
+    """What to raise for a link, a submodule or a device in place of a file."""
     return Refusal(f"`{path}` {oddity}, and only plain files are read", "put a plain file there")
