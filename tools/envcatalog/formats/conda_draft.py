@@ -11,9 +11,9 @@ from envcatalog.definition.foreign import refusal
 from envcatalog.definition.matchspecs import read_spec
 from envcatalog.definition.requirements import Refused
 from envcatalog.formats.channels import name_channel, without_tokens
-from envcatalog.formats.conda_python import AskedSpec, allowed_minors, minors, says_nothing_more
+from envcatalog.formats.conda_python import AskedSpec, settle_python
 from envcatalog.formats.match_spec import SUBDIRS, Misfit, Spec, read_match_spec, split_channel
-from envcatalog.formats.requirement_lines import Line, Requirements, read_lines
+from envcatalog.formats.requirement_lines import Line, read_lines
 from envcatalog.model.draft import Draft, Files, Note, Wanted
 from envcatalog.model.environment import (
     DEFAULT_PLATFORM,
@@ -193,7 +193,7 @@ class CondaReading:
             )
             line, why = (lost.line, f": in this line, {lost.reason}") if lost else (self.begin, "")
             raise refusal(self.origin, line, f"it names no package that can be carried over{why}", self.hint)
-        version = self._python(found)
+        version = self._python(pip=bool(found.packages))
         packages = [asked.spec for asked in self.specs.values()]
         for asked in self.specs.values():
             self.places.setdefault(str(asked.spec), (asked.file, asked.line))
@@ -221,31 +221,14 @@ class CondaReading:
             reason = f"it names no channel; `{DEFAULT_CHANNEL}` was chosen"
             self.note(0, "channels", reason, lost=False)
 
-    def _python(self, found: Requirements) -> str | None:
+    def _python(self, *, pip: bool) -> str | None:
         """`python.version`; what it says goes out of the packages."""
-        asked = self.specs.get("python")
-        wanted = self.wanted.python
-        if asked is None:
-            if wanted is None and found.packages:
-                wanted = minors("")[0]
-                self.note(0, "python", f"it names no Python version; {wanted} was chosen", lost=False)
-            return wanted
-        if wanted is not None:
-            if wanted not in minors(asked.spec.version):
-                self.note(asked.line, str(asked.spec), f"Python {wanted} was asked for instead")
-                del self.specs["python"]
-            elif says_nothing_more(asked.spec, wanted):
-                del self.specs["python"]
-            return wanted
-        allowed = allowed_minors(asked)
-        if len(allowed) > 1 and not found.packages:
-            return None  # the packages say it all, and the lock says which
-        if len(allowed) > 1:
-            reason = f"`python.version` is one minor version; {allowed[0]} was chosen"
-            self.note(asked.line, str(asked.spec), reason, lost=False)
-        if says_nothing_more(asked.spec, allowed[0]):
-            del self.specs["python"]
-        return allowed[0]
+        settled = settle_python(self.specs.get("python"), self.wanted.python, pip=pip)
+        if not settled.kept:
+            self.specs.pop("python", None)
+        if settled.reason:
+            self.note(settled.line, settled.text, settled.reason, lost=settled.lost)
+        return settled.version
 
 
 def in_order(notes: list[Note], origin: str) -> tuple[Note, ...]:

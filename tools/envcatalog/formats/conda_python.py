@@ -24,6 +24,52 @@ class AskedSpec:
     line: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What becomes of the package ``python``, and a note about it where there is a reason.
+
+    Attributes:
+        version: of `python`; None where the packages alone say which.
+        kept: the package stays among the packages.
+    """
+
+    version: str | None
+    kept: bool = True
+    line: int = 0
+    text: str = "python"
+    reason: str = ""
+    lost: bool = False
+
+
+def settle_python(asked: AskedSpec | None, wanted: str | None, *, pip: bool) -> Settled:
+    """Which Python the definition gets.
+
+    Args:
+        asked: the package ``python`` of the file, if any.
+        wanted: what the user asks for.
+        pip: there are packages of pip, which need a version.
+
+    Raises:
+        Refusal: the file asks for one that no environment has.
+    """
+    if asked is None:
+        if wanted is not None or not pip:
+            return Settled(version=wanted)
+        version = minors("")[0]
+        return Settled(version=version, reason=f"it names no Python version; {version} was chosen")
+    text = str(asked.spec)
+    if wanted is not None and wanted not in minors(asked.spec.version):
+        reason = f"Python {wanted} was asked for instead"
+        return Settled(version=wanted, kept=False, line=asked.line, text=text, reason=reason, lost=True)
+    allowed = (wanted,) if wanted else _allowed(asked)
+    version = allowed[0]
+    if len(allowed) > 1 and not pip:
+        return Settled(version=None)  # the lock says which
+    reason = f"`python.version` is one minor version; {version} was chosen" if len(allowed) > 1 else ""
+    kept = not _says_nothing_more(asked.spec, version)
+    return Settled(version=version, kept=kept, line=asked.line, text=text, reason=reason)
+
+
 @lru_cache(maxsize=1024)
 def minors(condition: str) -> tuple[str, ...]:
     """Versions from 3.8 on that a condition lets in, ``3.11`` first and then the nearest to it."""
@@ -31,7 +77,7 @@ def minors(condition: str) -> tuple[str, ...]:
     return tuple(f"3.{minor}" for minor in wanted if allows_python(condition, f"3.{minor}"))
 
 
-def allowed_minors(asked: AskedSpec) -> tuple[str, ...]:
+def _allowed(asked: AskedSpec) -> tuple[str, ...]:
     """The same for a package ``python`` of a file.
 
     Raises:
@@ -44,7 +90,7 @@ def allowed_minors(asked: AskedSpec) -> tuple[str, ...]:
     return found
 
 
-def says_nothing_more(spec: Spec, version: str) -> bool:
+def _says_nothing_more(spec: Spec, version: str) -> bool:
     """Whether `python.version` says all that a package ``python`` does."""
     if spec.build or spec.channel or spec.keys:
         return False
