@@ -83,6 +83,18 @@ def allows_python(condition: str, minor: str) -> bool:
     return any(spec.matches(Version(release)) for release in releases)
 
 
+def accepts_version(condition: str, version: str) -> bool:
+    """Whether a version is one that a condition of conda allows; what is no version, only none allows."""
+    if not condition:
+        return True
+    from rattler import Version, VersionSpec
+
+    try:
+        return VersionSpec(condition).matches(Version(version))
+    except Exception:  # the library has one of its own for each part of the grammar
+        return False
+
+
 def _condition(text: str) -> str:
     if text.startswith("=="):
         return text.removeprefix("==") if text.endswith(".*") else text

@@ -7,9 +7,11 @@ from datetime import date
 from typing import Any
 
 from envcatalog.definition.finding import Finding, Path, show
+from envcatalog.definition.matchspecs import MatchSpec, read_spec
 from envcatalog.definition.requirements import Refused, Requirement, read_requirement
 from envcatalog.model.policy import (
     BaseRule,
+    LicensesRule,
     LimitRule,
     OwnersRule,
     PackageRule,
@@ -20,7 +22,8 @@ from envcatalog.model.policy import (
 )
 
 _UNITS = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-_WITH_PACKAGES = ("banned", "required", "pinned")
+_WITH_PACKAGES = ("banned", "required", "pinned", "licenses")
+_KINDS = ("package", "deb", "conda")
 
 
 def policy_findings(policy: Any) -> Iterator[Finding]:
@@ -47,6 +50,7 @@ def policy_from_value(value: Mapping[str, Any]) -> Policy:
         growth=_limit(value.get("growth"), "percent"),
         reserved=_lists(ReservedRule, value.get("reserved")),
         secrets=_lists(PlainRule, value.get("secrets")),
+        licenses=_lists(LicensesRule, value.get("licenses")),
         exceptions=tuple(PolicyException(**item) for item in value.get("exceptions", ())),
     )
 
@@ -57,9 +61,12 @@ def _mappings(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _package(item: dict[str, Any], path: Path) -> Iterator[Finding]:
-    if ("package" in item) == ("deb" in item):
-        message = f"`policy.{path[1]}[{path[2]}]` must have exactly one of `package` and `deb`"
+    if len([key for key in _KINDS if key in item]) != 1:
+        message = f"`policy.{path[1]}[{path[2]}]` must have exactly one of `package`, `deb` and `conda`"
         yield Finding("policy-package", message, path, "", True)
+        return
+    if isinstance(item.get("conda"), str):
+        yield from _conda(item["conda"], (*path, "conda"))
         return
     text = item.get("package")
     if not isinstance(text, str) or not 0 < len(text) <= 256:
@@ -70,6 +77,17 @@ def _package(item: dict[str, Any], path: Path) -> Iterator[Finding]:
     elif found.extras or found.marker:
         message = f"{show(text)} has extras or a marker, which mean nothing here"
         yield Finding("policy-package", message, (*path, "package"), f"write `{found.name}{found.specifier}`")
+
+
+def _conda(text: str, path: Path) -> Iterator[Finding]:
+    if not 0 < len(text) <= 256:
+        return
+    found = read_spec(text)
+    if isinstance(found, Refused):
+        yield Finding("policy-package", f"{show(text)} {found.message}", path, found.hint)
+    elif found.build or found.channel:
+        message = f"{show(text)} has a build or a channel, which mean nothing here"
+        yield Finding("policy-package", message, path, "write a name and versions, such as `numpy>=2`")
 
 
 def _exception(item: dict[str, Any], path: Path, seen: set[tuple[object, ...]]) -> Iterator[Finding]:
@@ -102,6 +120,10 @@ def _package_rule(item: Mapping[str, str]) -> PackageRule:
     reason = item.get("reason", "")
     if "deb" in item:
         return PackageRule(name=item["deb"], debian=True, reason=reason)
+    if "conda" in item:
+        spec = read_spec(item["conda"])
+        assert isinstance(spec, MatchSpec), spec
+        return PackageRule(name=spec.name, conda=True, specifier=spec.version, reason=reason)
     found = read_requirement(item["package"])
     assert isinstance(found, Requirement), found
     return PackageRule(name=found.name, specifier=found.specifier, reason=reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from envcatalog.definition.finding import Path, listed, show
+from envcatalog.definition.policy_conda import licenses
 from envcatalog.definition.policy_packages import banned, pinned, required
 from envcatalog.definition.policy_subject import Breach, Subject, download_sizes, fits, size_text
 from envcatalog.model.environment import DebianBase, EnvironmentBase, ImageBase
@@ -20,6 +21,7 @@ def breaches(subject: Subject, policy: Policy, settings: Settings) -> Iterator[B
     for package in policy.required:
         yield from required(subject, package)
     yield from pinned(subject, policy)
+    yield from licenses(subject, policy.licenses)
     yield from _owners(subject, policy)
     yield from _reserved(subject, policy, settings)
     yield from _size(subject, policy)
@@ -102,7 +104,9 @@ def _reserved(subject: Subject, policy: Policy, settings: Settings) -> Iterator[
 
 
 def _heavy(subject: Subject) -> Path:
-    return ("python", "packages") if subject.environment.python else ("apt",)
+    if subject.environment.python:
+        return ("python", "packages")
+    return ("conda", "packages") if subject.environment.conda else ("apt",)
 
 
 def _size(subject: Subject, policy: Policy) -> Iterator[Breach]:

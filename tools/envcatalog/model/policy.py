@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Rule = Literal["base", "banned", "required", "pinned", "owners", "size", "growth", "reserved", "secrets"]
+Rule = Literal[
+    "base", "banned", "required", "pinned", "owners", "size", "growth", "reserved", "secrets", "licenses"
+]
 RULES: tuple[Rule, ...] = get_args(Rule)
 
 
@@ -31,13 +33,26 @@ class PackageRule:
     """One package that is banned or required.
 
     Attributes:
-        name: normalised (PEP 503), or a Debian package's name.
-        specifier: versions as in PEP 440, empty for all; always empty for a Debian package.
+        name: normalised (PEP 503), or a Debian or conda package's name.
+        specifier: versions as in PEP 440, or as conda has them; empty for all; always empty for a Debian package.
     """
 
     name: str
     debian: bool = False
+    conda: bool = False
     specifier: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicensesRule:
+    """Licences that no locked package may have; only conda packages say theirs in the lock.
+
+    Attributes:
+        banned: SPDX identifiers, exactly or with ``*`` at the end.
+    """
+
+    banned: tuple[str, ...] = ()
     reason: str = ""
 
 
@@ -96,4 +111,5 @@ class Policy:
     growth: LimitRule | None = None
     reserved: ReservedRule | None = None
     secrets: PlainRule | None = None
+    licenses: LicensesRule | None = None
     exceptions: tuple[PolicyException, ...] = ()

@@ -1,0 +1,172 @@
+"""The rules of a policy about conda packages: banned, required, pinned, and licences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from envcatalog.definition.finding import Path, listed, show
+from envcatalog.definition.matchspecs import MatchSpec, accepts_version, read_spec
+from envcatalog.definition.policy_subject import Breach, Subject, fits
+from envcatalog.definition.requirements import package_name
+from envcatalog.model.environment import Environment
+from envcatalog.model.lock import CondaPackage, Lock
+from envcatalog.model.policy import LicensesRule, PackageRule, PlainRule
+
+PACKAGES: Path = ("conda", "packages")
+_ON_PYTHON = re.compile(r"python(?=[\s=<>!~\[]|\Z)")
+_TOKEN = re.compile(r"[A-Za-z0-9.+:/*_-]+|[()]")
+_HINT = "exclude it, or replace the package that brings it; then run `envcat lock`"
+
+
+def conda_specs(environment: Environment) -> Iterator[tuple[Path, MatchSpec]]:
+    """What the definition asks conda for, and where."""
+    for index, text in enumerate(environment.conda.packages if environment.conda else ()):
+        found = read_spec(text)
+        if isinstance(found, MatchSpec):
+            yield (*PACKAGES, index), found
+
+
+def project_versions(lock: Lock | None, name: str) -> set[str]:
+    """Locked versions of the conda package of Python modules that is called like a project."""
+    return {
+        item.version
+        for item in _locked(lock)
+        if package_name(item.name) == name and any(map(_ON_PYTHON.match, item.depends))
+    }
+
+
+def banned_conda(subject: Subject, rule: PackageRule) -> Iterator[Breach]:
+    """One conda package in the definition, or in the lock alone."""
+    versions = sorted({item.version for item in _locked(subject.lock) if item.name == rule.name})
+    locked = [version for version in versions if accepts_version(rule.specifier, version)]
+    places = [
+        path
+        for path, spec in conda_specs(subject.environment)
+        if spec.name == rule.name and (locked or not rule.specifier or _pinned_within(spec, rule))
+    ]
+    have = f", and {listed(locked)} is locked" if locked and (rule.specifier or not places) else ""
+    for path in places or ([PACKAGES] if locked else []):
+        yield Breach(
+            rule="banned",
+            message=f"{_shown(rule)} is banned{have}",
+            path=path,
+            reason=rule.reason,
+            package=rule.name,
+            locked=not places,
+            hint="" if places else _HINT,
+        )
+
+
+def required_conda(subject: Subject, rule: PackageRule) -> Iterator[Breach]:
+    """One conda package that neither the environment nor its bases have, or not in the right version."""
+    if not any(item.conda for item in subject.chain):
+        return
+    versions = {item.version for lock in subject.locks for item in _locked(lock) if item.name == rule.name}
+    asked = any(spec.name == rule.name for item in subject.chain for _, spec in conda_specs(item))
+    wrong = sorted(version for version in versions if not accepts_version(rule.specifier, version))
+    if wrong:
+        message = f"{_shown(rule)} is required, and {listed(wrong)} is locked"
+    elif not versions and not asked:
+        message = f"{_shown(rule)} is required"
+    else:
+        return
+    own = (path for path, spec in conda_specs(subject.environment) if spec.name == rule.name)
+    path = next(own, PACKAGES)
+    yield Breach(
+        rule="required",
+        message=message,
+        path=path,
+        reason=rule.reason,
+        at_key=path == PACKAGES,
+        package=rule.name,
+        hint="" if wrong else "add it to `conda.packages` and run `envcat lock`",
+    )
+
+
+def pinned_conda(subject: Subject, rule: PlainRule) -> Iterator[Breach]:
+    """Each MatchSpec that allows more than one version."""
+    for path, spec in conda_specs(subject.environment):
+        if not spec.version.startswith("==") or "," in spec.version or "|" in spec.version:
+            yield Breach(
+                rule="pinned",
+                message=f"{show(spec.text)} is not pinned to one version",
+                path=path,
+                reason=rule.reason,
+                package=spec.name,
+                hint=f"write `{spec.name}==VERSION`",
+            )
+
+
+def licenses(subject: Subject, rule: LicensesRule | None) -> Iterator[Breach]:
+    """Each locked package whose licence is banned; what says none, or none that is known, passes."""
+    if rule is None:
+        return
+    asked = {spec.name: path for path, spec in conda_specs(subject.environment)}
+    found = {
+        (item.name, item.license) for item in _locked(subject.lock) if is_banned(item.license, rule.banned)
+    }
+    for name, license_ in sorted(found):
+        yield Breach(
+            rule="licenses",
+            message=f"`{name}` has the licence {show(license_)}, which is banned",
+            path=asked.get(name, PACKAGES),
+            reason=rule.reason,
+            package=name,
+            locked=name not in asked,
+            hint="" if name in asked else _HINT,
+        )
+
+
+def is_banned(expression: str, patterns: tuple[str, ...]) -> bool:
+    """Whether an SPDX expression leaves no choice but a banned licence: all of `A AND B` hold, one of `A OR B` does.
+
+    What is no such expression (``BSD 3-Clause``) is compared as a whole.
+    """
+    if fits(expression, patterns):
+        return True
+    tokens = _TOKEN.findall(expression)
+    try:
+        banned, rest = _any_of(tokens, patterns)
+    except (IndexError, RecursionError):
+        return False
+    return banned and not rest
+
+
+def _any_of(tokens: list[str], patterns: tuple[str, ...]) -> tuple[bool, list[str]]:
+    banned, rest = _all_of(tokens, patterns)
+    while rest and rest[0].upper() == "OR":
+        other, rest = _all_of(rest[1:], patterns)
+        banned = banned and other
+    return banned, rest
+
+
+def _all_of(tokens: list[str], patterns: tuple[str, ...]) -> tuple[bool, list[str]]:
+    banned, rest = _one(tokens, patterns)
+    while rest and rest[0].upper() == "AND":
+        other, rest = _one(rest[1:], patterns)
+        banned = banned or other
+    return banned, rest
+
+
+def _one(tokens: list[str], patterns: tuple[str, ...]) -> tuple[bool, list[str]]:
+    if tokens[0] == "(":
+        banned, rest = _any_of(tokens[1:], patterns)
+        return banned, rest[1:]
+    banned, rest = fits(tokens[0], patterns), tokens[1:]
+    if rest and rest[0].upper() == "WITH":
+        rest = rest[2:]
+    return banned, rest
+
+
+def _locked(lock: Lock | None) -> tuple[CondaPackage, ...]:
+    return tuple(item for part in (lock.platforms if lock else ()) for item in part.conda)
+
+
+def _pinned_within(spec: MatchSpec, rule: PackageRule) -> bool:
+    return spec.version.startswith("==") and accepts_version(rule.specifier, spec.version.removeprefix("=="))
+
+
+def _shown(rule: PackageRule) -> str:
+    separator = " " if rule.specifier[:1].isalnum() else ""
+    return f"`{rule.name}{separator}{rule.specifier}`"
