@@ -15,9 +15,10 @@ from rattler import PrefixRecord
 
 from envcatalog.image.tar import MTIME
 from envcatalog.model.lock import CondaPackage
-from support.conda_layers import layer_tar, nodes_of_folder, nodes_of_tar
+from support.conda_layers import TARGET, layer_tar, nodes_of_folder, nodes_of_tar
 from support.conda_oracle import install, locked, solve
 from support.conda_python import MINOR
+from support.layers import NoCompiler, layer_bytes, make_wheel
 
 SPECS = ("python", "greeting", "extension", "with-script", "shared-data")
 LIBRARY = f"lib/python{MINOR}"
@@ -186,3 +187,27 @@ def test_byte_code_is_of_all_modules_but_tests(made: bytes) -> None:
         data = stream.read()
     assert int.from_bytes(data[8:12], "little") == MTIME
     assert b"/opt/env/" + f"{site}/extension/where.py".encode() in data
+
+
+def test_wheels_go_into_a_conda_prefix_as_pip_puts_them_there(tmp_path: Path) -> None:
+    wheel = make_wheel(
+        tmp_path,
+        "tool",
+        {
+            "tool/__init__.py": b"x = 1\n",
+            "tool-1.0.data/headers/tool.h": b"\n",
+            "tool-1.0.data/scripts/t": b"#!python\n",
+        },
+        entry_points="[console_scripts]\nrun-tool = tool:main\n",
+    )
+    data = layer_bytes("wheels", (wheel,), tmp_path, python=TARGET, compiler=NoCompiler())
+    found = set(nodes_of_tar(data))
+    assert found == {
+        "bin/run-tool",
+        "bin/t",
+        f"include/python{MINOR}/tool/tool.h",
+        f"{LIBRARY}/site-packages/tool/__init__.py",
+        *(f"{LIBRARY}/site-packages/tool-1.0.dist-info/{name}" for name in (
+            "INSTALLER", "METADATA", "RECORD", "WHEEL", "entry_points.txt"
+        )),
+    }  # fmt: skip

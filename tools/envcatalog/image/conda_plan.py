@@ -84,11 +84,6 @@ def spec_name(spec: str) -> str:
     return found[0].lower() if found else ""
 
 
-def is_conda(python: PythonTarget | None) -> bool:
-    """Whether an interpreter is a conda package's."""
-    return python is not None and python.interpreter.startswith(f"/{BIN}/")
-
-
 def _packages(
     group: tuple[CondaPackage, ...], python: PythonTarget | None, requested: Mapping[str, str]
 ) -> LayerPlan:

@@ -26,6 +26,11 @@ def site_packages(target: PythonTarget) -> str:
     return f"{PREFIX}/lib/python{target.version}/site-packages"
 
 
+def is_conda(target: PythonTarget) -> bool:
+    """Whether the interpreter is a conda package's, in the folder itself, so that there is no virtual environment."""
+    return target.interpreter.startswith(f"/{BIN}/")
+
+
 def own_paths(target: PythonTarget) -> frozenset[str]:
     """The files and links that no package may take."""
     return frozenset(path for path, node in _nodes(target).items() if not isinstance(node, Directory))

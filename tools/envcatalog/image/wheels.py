@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from envcatalog.image.bytecode import Compiler, pyc_path
 from envcatalog.image.modules import add_bytecode
 from envcatalog.image.paths import shown
-from envcatalog.image.skeleton import BIN, PREFIX, own_paths, site_packages
+from envcatalog.image.skeleton import BIN, PREFIX, is_conda, own_paths, site_packages
 from envcatalog.image.tar import Source, TarWriter
 from envcatalog.image.tree import Bytes, Content, File, Spool, Tree, pieces
 from envcatalog.image.wheel_files import Member, WheelArchive
@@ -128,7 +128,7 @@ def _place(
         "platlib": site_packages(target),
         "data": PREFIX,
         "scripts": BIN,
-        "headers": f"{PREFIX}/include/site/python{target.version}/{name}",
+        "headers": f"{PREFIX}/include/{'' if is_conda(target) else 'site/'}python{target.version}/{name}",
     }
     if not inner or scheme not in folders:
         raise Refusal(f"`{archive.file}` holds `{shown(member.name)}`, which has no place in an environment")
