@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -117,7 +117,9 @@ def layer_file(workshop: Workshop, layer: Layer, repository: Repository | None) 
             closing(Sources(target.parent, workshop.root)) as sources,
             sources.copy(layer.source, layer.digest, layer.size) as copied,
         ):
-            os.link(copied, target)
+            # Another process may have fetched it in the meantime: the same bytes.
+            with suppress(FileExistsError):
+                os.link(copied, target)
         return target
     if repository is None:
         raise UserError(f"layer {layer.digest[:19]} is not on this machine", "build with `--registry`")

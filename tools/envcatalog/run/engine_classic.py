@@ -23,6 +23,7 @@ from envcatalog.run.engine_log import ClassicLog
 
 _SPOOL = 32 * 1024 * 1024  # a larger context goes through a file
 CACHE = "envcatalog-build"
+STOPPED = "it stopped before the image was complete"
 
 
 def build_classic(client: Any, build: DockerBuild, guard: Guard, progress: Progress, cache: Path) -> str:
@@ -76,13 +77,15 @@ def _run(client: Any, build: DockerBuild, text: str, log: ClassicLog) -> str:
             except engine_errors() as error:
                 if over.is_set():
                     raise _late(build, text, log) from None
-                raise _broken(build, error_text(error)) from None
+                # What the connection says of its end is for nobody; what the engine says is.
+                reason = getattr(error, "explanation", None) or STOPPED
+                raise _broken(build, str(reason)) from None
         if over.is_set():
             raise _late(build, text, log)
     log.end()
     if not image:
         # The stream of an engine that stops ends like that of one that is done.
-        raise _broken(build, "it stopped before the image was complete")
+        raise _broken(build, STOPPED)
     return image
 
 
@@ -116,7 +119,7 @@ def _stream(
 
     def end() -> None:
         over.set()
-        hang_up(answers)
+        shut_down(answers)
 
     clock = threading.Timer(build.timeout, end)
     clock.daemon = True
@@ -131,15 +134,21 @@ def _stream(
 
 
 def hang_up(answers: Iterable[Any]) -> None:
-    """End connections, also such as another thread is reading from."""
+    """End connections for good."""
+    shut_down(answers)
+    for answer in answers:
+        with suppress(OSError, *engine_errors()):
+            answer.close()
+
+
+def shut_down(answers: Iterable[Any]) -> None:
+    """Let whoever reads from these connections come to their end; it may be another thread."""
     for answer in answers:
         # It may have ended by itself, which each of these tells in its own way.
         with suppress(OSError, AttributeError, ValueError, RuntimeError, *engine_errors()):
             answer.raw.shutdown()  # of urllib3 2.3 and later
         with suppress(OSError, AttributeError, ValueError, *engine_errors()):
             answer.raw.connection.sock.shutdown(socket.SHUT_RDWR)
-        with suppress(OSError, *engine_errors()):
-            answer.close()
 
 
 def _failed(build: DockerBuild, text: str, log: ClassicLog, message: dict[str, Any]) -> Refusal:
