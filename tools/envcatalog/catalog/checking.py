@@ -116,10 +116,9 @@ def layer_file(workshop: Workshop, layer: Layer, repository: Repository | None) 
         with (
             closing(Sources(target.parent, workshop.root)) as sources,
             sources.copy(layer.source, layer.digest, layer.size) as copied,
+            suppress(FileExistsError),  # another process has fetched it in the meantime
         ):
-            # Another process may have fetched it in the meantime: the same bytes.
-            with suppress(FileExistsError):
-                os.link(copied, target)
+            os.link(copied, target)
         return target
     if repository is None:
         raise UserError(f"layer {layer.digest[:19]} is not on this machine", "build with `--registry`")
