@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from support.catalog_fixtures import workplace
 from support.conda_records import RecordChannel
 from support.wheelhouse import Server, running_index
+
+__all__ = ["workplace"]
 
 
 @pytest.fixture(autouse=True)
