@@ -60,9 +60,9 @@ class Advisories:
         """
         found: dict[str, set[str]] = {}
         for platform in lock.platforms:
-            for wheel in platform.wheels:
-                ids = _ids(self._python.get(wheel.name, ()), wheel.version, version_kind)
-                found.setdefault(wheel.name, set()).update(ids)
+            for project in platform.projects:
+                ids = _ids(self._python.get(project.name, ()), project.version, version_kind)
+                found.setdefault(project.name, set()).update(ids)
             for package in platform.conda:
                 # conda has no advisories of its own: a package of Python modules is usually called like its project
                 if any(_ON_PYTHON.match(text) for text in package.depends):

@@ -108,8 +108,8 @@ class _Graph:
                 found.setdefault(("deb", deb.name), set()).add(deb.version)
             for package in platform.conda:
                 found.setdefault(("conda", package.name), set()).add(package.version)
-            for wheel in platform.wheels:
-                found.setdefault(("python", wheel.name), set()).add(wheel.version)
+            for project in platform.projects:
+                found.setdefault(("python", project.name), set()).add(project.version)
         return {key: ", ".join(sorted(versions)) for key, versions in found.items()}
 
 

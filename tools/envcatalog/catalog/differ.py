@@ -7,13 +7,21 @@ from dataclasses import dataclass
 
 from envcatalog.definition.canonical import definition_values
 from envcatalog.definition.matchspecs import MatchSpec, read_spec
+from envcatalog.lock.debian.policy import r_package
 from envcatalog.model.change import Change, ChangeKind
-from envcatalog.model.environment import Environment
+from envcatalog.model.environment import Environment, Spark
 from envcatalog.model.lock import Artefact, Lock, LockedImage, PlatformLock
 
 Order = Callable[[str, str], ChangeKind]
-PACKAGE_FIELDS = {("python", "packages"), ("apt",), ("conda", "packages")}
-PACKAGE_KINDS = ("python.packages", "apt", "conda.packages")
+PACKAGE_FIELDS = {
+    ("python", "packages"),
+    ("apt",),
+    ("conda", "packages"),
+    ("r", "packages"),
+    ("spark", "packages"),
+    ("spark", "jars"),
+}
+PACKAGE_KINDS = ("python.packages", "apt", "conda.packages", "spark.jars")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +158,8 @@ def _versions(kind: str, side: Side) -> dict[str, str]:
     for _, lock in side.locks:
         for platform in lock.platforms if lock else ():
             for artefact in _artefacts(kind, platform):
-                found.setdefault(artefact.name, set()).add(artefact.version)
+                # A jar of the folder has no version; what it is, its bytes say.
+                found.setdefault(artefact.name, set()).add(artefact.version or artefact.sha256[:12])
     return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
 
 
@@ -167,7 +176,9 @@ def _builds(side: Side) -> dict[str, str]:
 def _artefacts(kind: str, platform: PlatformLock) -> Sequence[Artefact]:
     if kind == "conda.packages":
         return platform.conda
-    return platform.debs if kind == "apt" else platform.wheels
+    if kind == "spark.jars":
+        return platform.jars
+    return platform.debs if kind == "apt" else platform.projects
 
 
 def _sources(kind: str, side: Side) -> dict[str, str]:
@@ -185,7 +196,12 @@ def _asked(kind: str, environment: Environment | None) -> dict[str, str]:
     if environment is None:
         return {}
     if kind == "apt":
-        return {name: name for name in environment.apt}
+        from_r = {r_package(name): name for name in environment.r.packages} if environment.r else {}
+        return from_r | {name: name for name in environment.apt}
+    if kind == "spark.jars":
+        spark = environment.spark or Spark(version="")
+        named = (text.rpartition(":") for text in spark.packages)
+        return {name: version for name, _, version in named} | {path: path for path in spark.jars}
     if kind == "conda.packages":
         specs = environment.conda.packages if environment.conda else ()
         return {spec.name: text for text in specs if isinstance(spec := read_spec(text), MatchSpec)}
@@ -202,4 +218,5 @@ _ORDERS: dict[str, Order] = {
     "python.packages": version_kind,
     "apt": deb_version_kind,
     "conda.packages": conda_version_kind,
+    "spark.jars": version_kind,
 }

@@ -188,9 +188,16 @@ def _holdings(data: bytes, wanted: Wanted) -> Iterator[Holding]:
     value: Any = json.loads(data)
     for platform, block in value["platforms"].items():
         for kind, name in wanted.names.items():
-            for item in block.get("conda", ()) if kind == "conda" else block[_KEYS[kind]]:
+            for item in _items(block, kind):
                 if item["name"] == name and wanted.accepts(kind, item["version"]):
                     yield kind, name, item["version"], platform
+
+
+def _items(block: dict[str, Any], kind: PackageKind) -> list[Any]:
+    items = list(block.get(_KEYS[kind], ()))
+    if kind == "python":  # a source archive that is unpacked is a project as well
+        items += [item for item in block.get("files", ()) if item["source"].startswith("index:")]
+    return items
 
 
 def _base(data: bytes) -> str | None:

@@ -86,7 +86,9 @@ def download_sizes(subject: Subject) -> dict[str, int]:
             for part in lock.platforms:
                 if part.platform == platform:
                     found |= {item.sha256: item.size for item in part.debs}
+                    found |= {item.sha256: item.size for item in part.conda}
                     found |= {item.sha256: item.size for item in part.wheels}
+                    found |= {item.sha256: item.size for item in part.files}
         sizes[platform] = sum(found.values())
     return sizes
 

@@ -79,6 +79,11 @@ class LockedFile:
     sha256: str
     source: str
 
+    @property
+    def is_project(self) -> bool:
+        """Whether it is from a Python package index."""
+        return self.source.startswith("index:")
+
 
 Artefact = Deb | Wheel | CondaPackage | LockedFile
 
@@ -147,6 +152,16 @@ class PlatformLock:
     conda: tuple[CondaPackage, ...] = ()
     wheels: tuple[Wheel, ...] = ()
     files: tuple[LockedFile, ...] = ()
+
+    @property
+    def projects(self) -> tuple[Wheel | LockedFile, ...]:
+        """The Python projects: wheels, and source archives that are unpacked."""
+        return (*self.wheels, *(file for file in self.files if file.is_project))
+
+    @property
+    def jars(self) -> tuple[LockedFile, ...]:
+        """The files that are no Python projects."""
+        return tuple(file for file in self.files if not file.is_project)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

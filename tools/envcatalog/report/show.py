@@ -114,6 +114,7 @@ def _locked(lock: Lock | None) -> str:
         f"{item.platform} {len(item.debs)} debs, "
         + (f"{len(item.conda)} conda packages, " if item.conda else "")
         + f"{len(item.wheels)} wheels"
+        + (f", {len(item.files)} other files" if item.files else "")
         for item in lock.platforms
     )
 
@@ -127,6 +128,7 @@ def _lock(lock: Lock) -> dict[str, Any]:
                 "debs": {deb.name: deb.version for deb in item.debs},
                 "conda": {package.name: package.version for package in item.conda},
                 "wheels": {wheel.name: wheel.version for wheel in item.wheels},
+                "files": {file.name: file.version for file in item.files},
             }
             for item in lock.platforms
         },
