@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from envcatalog.definition.finding import Path, listed
+from envcatalog.definition.policy_conda import (
+    banned_conda,
+    conda_specs,
+    pinned_conda,
+    project_versions,
+    required_conda,
+)
 from envcatalog.definition.policy_subject import Breach, Subject
-from envcatalog.definition.requirements import Requirement, read_requirement
+from envcatalog.definition.requirements import Requirement, package_name, read_requirement
 from envcatalog.model.environment import DebianBase, Environment
 from envcatalog.model.lock import Lock
 from envcatalog.model.policy import PackageRule, Policy
@@ -14,6 +21,9 @@ from envcatalog.model.policy import PackageRule, Policy
 
 def banned(subject: Subject, rule: PackageRule) -> Iterator[Breach]:
     """One package in the definition, or in the lock alone."""
+    if rule.conda:
+        yield from banned_conda(subject, rule)
+        return
     locked = [
         version
         for version in _versions(subject.lock, rule.name, debian=rule.debian)
@@ -29,6 +39,11 @@ def banned(subject: Subject, rule: PackageRule) -> Iterator[Breach]:
                 locked or not rule.specifier or (pinned and _within(pinned, rule.specifier))
             ):
                 places.append(("python", "packages", index))
+        for path, spec in conda_specs(subject.environment):
+            if package_name(spec.name) == rule.name and project_versions(subject.lock, rule.name) & set(
+                locked
+            ):
+                places.append(path)
     shown = f"`{rule.name}{rule.specifier}`"
     have = f", and {listed(locked)} is locked" if locked and (rule.specifier or not places) else ""
     for path in places:
@@ -53,6 +68,9 @@ def banned(subject: Subject, rule: PackageRule) -> Iterator[Breach]:
 
 def required(subject: Subject, rule: PackageRule) -> Iterator[Breach]:
     """One package that neither the environment nor its bases have, or not in the right version."""
+    if rule.conda:
+        yield from required_conda(subject, rule)
+        return
     root = subject.chain[0].base
     if rule.debian and not isinstance(root, DebianBase):
         return
@@ -89,7 +107,7 @@ def required(subject: Subject, rule: PackageRule) -> Iterator[Breach]:
 
 
 def pinned(subject: Subject, policy: Policy) -> Iterator[Breach]:
-    """Each Python requirement that allows more than one version."""
+    """Each Python requirement and MatchSpec that allows more than one version."""
     if policy.pinned is None:
         return
     for index, found in _requirements(subject.environment):
@@ -102,6 +120,7 @@ def pinned(subject: Subject, policy: Policy) -> Iterator[Breach]:
                 package=found.name,
                 hint=f"write `{found.name}==VERSION`",
             )
+    yield from pinned_conda(subject, policy.pinned)
 
 
 def _requirements(environment: Environment) -> Iterator[tuple[int, Requirement]]:
@@ -112,13 +131,15 @@ def _requirements(environment: Environment) -> Iterator[tuple[int, Requirement]]
 
 
 def _versions(lock: Lock | None, name: str, *, debian: bool) -> tuple[str, ...]:
-    """The locked versions of one package over all platforms."""
+    """The locked versions of one package over all platforms; a project's may come from conda."""
     found = {
         item.version
         for part in (lock.platforms if lock else ())
-        for item in (part.debs if debian else part.wheels)
+        for item in (part.debs if debian else part.projects)
         if item.name == name
     }
+    if not debian:
+        found |= project_versions(lock, name)
     return tuple(sorted(found))
 
 
