@@ -243,3 +243,20 @@ def test_folded_fields_and_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(chosen(found, "p0")) == 11
         wanted = wanted or reduced
         assert reduced == wanted
+
+
+def test_where_scripts_run_every_dependency_is_followed() -> None:
+    found = index(
+        ("a", {"Depends": "debconf, adduser"}),
+        ("debconf", {"Pre-Depends": "perl-base"}),
+        ("perl-base", {}),
+        ("adduser", {}),
+    )
+    assert chosen(found, "a") == ["a=1"]
+    assert chosen(found, "a", complete=True) == ["a=1", "adduser=1", "debconf=1", "perl-base=1"]
+
+
+def test_where_scripts_run_the_parents_dependencies_are_followed_too() -> None:
+    found = index(("a", {"Depends": "debconf"}), ("debconf", {}), ("b", {}))
+    assert chosen(found, "b", present=(deb("a", "1"),)) == ["b=1"]
+    assert chosen(found, "b", present=(deb("a", "1"),), complete=True) == ["b=1", "debconf=1"]

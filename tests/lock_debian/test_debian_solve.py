@@ -238,3 +238,21 @@ def test_unknown_platforms_and_suites(debian: Debian) -> None:
         ("../bookworm", "`../bookworm` is no name of a Debian suite"),
     ):
         assert refused(lambda suite=suite: debian.lock(suite=suite))[0] == message
+
+
+def test_where_scripts_run_what_they_call_is_locked(debian: Debian) -> None:
+    """The essential packages that the suite has; and no script is judged, since each will run."""
+    for name in ("dpkg", "mawk", "perl-base"):
+        debian.archive.add("bookworm", name)
+    debian.archive.add(
+        "bookworm", "tool", depends="debconf", scripts={"postinst": "#!/bin/sh\nmake-something-odd\n"}
+    )
+    debian.archive.add("bookworm", "debconf")
+    debian.publish()
+    message, _ = refused(lambda: debian.lock("tool"))
+    assert "`tool`" in message
+    found = [deb.name for deb in debian.lock("tool", complete=True)[AMD]]
+    assert found == sorted({*BASE_PACKAGES, "tool", "debconf", "dpkg", "mawk", "perl-base"})
+    parent = debian.lock()
+    added = [deb.name for deb in debian.lock("tool", complete=True, present=parent)[AMD]]
+    assert added == ["debconf", "dpkg", "mawk", "perl-base", "tool"]

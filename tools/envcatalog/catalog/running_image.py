@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envcatalog.catalog.checking import layer_file
@@ -24,8 +26,8 @@ class EngineImage:
 
     Attributes:
         identity: what the engine knows it by.
-        digest: image digest, as the version's tag has it; for an unpublished image that of its manifest or index,
-            empty where it was not computed anew.
+        digest: image digest, as the version's tag has it; empty where the engine has an image that was built for an
+            unpublished plan on another machine.
     """
 
     identity: str
@@ -143,7 +145,7 @@ def _built(
 
     loaded = tagged_image(client, _tag(target), KEY_PLAN, target.plan.digest)
     if loaded is not None:
-        return EngineImage(identity=loaded, digest=target.version.image if target.version else "")
+        return EngineImage(identity=loaded, digest=_digest(catalog, target))
     catalog.progress.step(f"building {target.name} from its lock")
     image: BuiltImage = catalog.workshop.build(
         target.content, target.plan, _known(catalog, target, repository)
@@ -154,7 +156,31 @@ def _built(
             f"note: what was built is {image.digest[:19]}, and the published image {published[:19]}"
         )
     built = next(item for item in image.platforms if item.platform == platform)
-    return EngineImage(identity=_have(catalog, client, target, built, None, repository), digest=image.digest)
+    identity = _have(catalog, client, target, built, None, repository)
+    _remember(catalog, target, image.digest)
+    return EngineImage(identity=identity, digest=image.digest)
+
+
+def _memory(catalog: Catalog, target: Target) -> Path:
+    return catalog.cache / "run" / target.plan.digest.removeprefix("sha256:")
+
+
+def _remember(catalog: Catalog, target: Target, digest: str) -> None:
+    """The image digest of what is in the engine, which knows only digests of its own."""
+    place = _memory(catalog, target)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = place.with_name(f".{place.name}.{os.getpid()}")
+    part.write_text(digest, encoding="ascii")
+    os.replace(part, place)
+
+
+def _digest(catalog: Catalog, target: Target) -> str:
+    if target.version and target.version.image:
+        return target.version.image
+    try:
+        return _memory(catalog, target).read_text(encoding="ascii")
+    except OSError:
+        return ""
 
 
 def _tag(target: Target) -> str:
