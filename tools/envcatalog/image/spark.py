@@ -18,7 +18,6 @@ import io
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
 
 from envcatalog.formats.sdist import BadSdist, SourceArchive
 from envcatalog.image.bytecode import Compiler, pyc_path
@@ -58,9 +57,9 @@ def write(layer: LayerPlan, artefacts: Artefacts, compiler: Compiler, tar: TarWr
         Refusal: the archive is malformed or hostile, or is of another package.
     """
     target, archive = _target(layer), _archive(layer)
-    with Spool() as spool:
+    with Spool() as spool, _opened(archive, artefacts) as source:
         package = _Package(archive, target)
-        for path, member, content in _members(archive, artefacts):
+        for path, member, content in source.members():
             place = _place(path)
             if path == "PKG-INFO":
                 package.add(package.info("METADATA"), spool.add(content))
@@ -96,10 +95,11 @@ def write_jars(layer: LayerPlan, artefacts: Artefacts, tar: TarWriter) -> None:
                 content: Content = _OnDisk(artefacts, artefact)
                 tree.add(f"{folder}/{artefact.file}", File(content=content, owner=artefact.file))
                 continue
-            for path, _, stream in _members(artefact, artefacts):
-                if path.startswith(_JARS):
-                    place = f"{site_packages(target)}/{_place(path)}"
-                    tree.add(place, File(content=spool.add(stream), owner=artefact.file))
+            with _opened(artefact, artefacts) as source:
+                for path, _, stream in source.members():
+                    if path.startswith(_JARS):
+                        place = f"{site_packages(target)}/{_place(path)}"
+                        tree.add(place, File(content=spool.add(stream), owner=artefact.file))
         tree.write(tar)
 
 
@@ -125,10 +125,12 @@ def _archive(layer: LayerPlan) -> LockedFile:
     return next(item for item in layer.artefacts if isinstance(item, LockedFile))
 
 
-def _members(file: LockedFile, artefacts: Artefacts) -> Iterator[tuple[str, tarfile.TarInfo, IO[bytes]]]:
+@contextmanager
+def _opened(file: LockedFile, artefacts: Artefacts) -> Iterator[SourceArchive]:
+    """The archive; what is wrong with it may be found by whoever reads one of its files."""
     try:
         with SourceArchive(artefacts.path(file), file.file) as archive:
-            yield from archive.members()
+            yield archive
     except BadSdist as error:
         raise Refusal(error.message) from None
     except tarfile.TarError as error:
