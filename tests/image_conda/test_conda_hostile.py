@@ -125,6 +125,16 @@ def test_packages_that_cannot_be_installed_are_named(tmp_path: Path, name: str) 
     assert caught.value.message == f"`bad-1.0-0.conda`: {message}"
 
 
+def test_a_free_threaded_python_is_refused(tmp_path: Path) -> None:
+    modules = f"lib/python{MINOR}t/site-packages"
+    path = write_package(tmp_path, "python", index={"python_site_packages_path": modules})
+    with pytest.raises(Refusal) as caught:
+        layer_tar(tmp_path, (locked_package(path),), tmp_path)
+    assert caught.value.message == (
+        f"`python-1.0-0.conda`: its modules are in `{modules}`, which is not supported"
+    )
+
+
 def test_a_directory_that_climbs_in_the_list_alone_is_refused(tmp_path: Path) -> None:
     path = write_package(tmp_path, "bad", paths=[{"_path": "../../x", "path_type": "directory"}])
     with pytest.raises(Refusal) as caught:

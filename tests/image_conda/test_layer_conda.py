@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from envcatalog.image.tar import MTIME
 from envcatalog.model.lock import CondaPackage
 from support.conda_layers import TARGET, layer_tar, nodes_of_folder, nodes_of_tar
 from support.conda_oracle import install, locked, solve
+from support.conda_packages import PLACEHOLDER, Hard, Node, Soft, Text, locked_package, write_package
 from support.conda_python import MINOR
 from support.layers import NoCompiler, layer_bytes, make_wheel
 
@@ -154,6 +156,21 @@ def test_the_same_packages_give_the_same_bytes(
 ) -> None:
     requested = (("greeting", "greeting >=1.0"), ("python", f"python {MINOR}.*"))
     assert layer_tar(conda_channel, packages, tmp_path, requested=requested) == made
+
+
+def test_the_bytes_are_these(tmp_path: Path) -> None:
+    files: dict[str, Node] = {
+        "bin/tool": Text(f"#!{PLACEHOLDER}/bin/sh\n".encode(), executable=True, placeholder=PLACEHOLDER),
+        "bin/again": Hard("bin/tool"),
+        "lib/libx.so.1": Text(b"\0" + PLACEHOLDER.encode() + b"\0", placeholder=PLACEHOLDER, mode="binary"),
+        "lib/libx.so": Soft("libx.so.1"),
+        "share/é/empty": "",
+    }
+    path = write_package(tmp_path, "golden", files=files, kind="tar.bz2", depends=["other >=1"])
+    package = replace(locked_package(path, "some-channel"), depends=("other >=1",))
+    data = layer_tar(tmp_path, (package,), tmp_path, python=None, requested=(("golden", "golden=1"),))
+    assert package.sha256 == "91b0e422cd103f8d9521b65beb6c0f983f456ebdc3a7a7710142cf5e084bc202"
+    assert hashlib.sha256(data).hexdigest() == "d4cf1523733a74026130ea9b45256d70ce68b8e272ead6e64abbc6eebb942b1e"
 
 
 def test_headers_say_nothing_of_where_it_was_built(made: bytes) -> None:

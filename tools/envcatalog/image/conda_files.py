@@ -104,6 +104,14 @@ def _check(package: CondaPackage, info: CondaInfo, target: PythonTarget | None) 
         )
     if info.noarch == "python" and target is None:
         raise BadConda("it is for Python, and the environment has none")
+    # A free-threaded Python has a folder of its own, and its packages are found nowhere else.
+    modules = info.index.get("python_site_packages_path")
+    if (
+        modules
+        and target is not None
+        and modules != f"{library(target)}/site-packages".removeprefix(f"{PREFIX}/")
+    ):
+        raise BadConda(f"its modules are in `{shown(modules)}`, which is not supported")
 
 
 def _placed(
