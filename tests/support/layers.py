@@ -142,6 +142,14 @@ def layer_bytes(
     return out.getvalue()
 
 
+def layer_bytes_of(layer: LayerPlan, folder: Path) -> bytes:
+    """The tar of a layer that is planned, in which nothing is compiled."""
+    out = io.BytesIO()
+    with TarWriter(out) as tar:
+        write_layer(layer, Folder(folder), NoCompiler(), tar)
+    return out.getvalue()
+
+
 def read_tar(data: bytes) -> dict[str, tarfile.TarInfo]:
     """Path to entry."""
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
