@@ -83,6 +83,7 @@ def test_what_a_spec_says(text: str, expected: tuple[str, ...]) -> None:
         ("", "3.11", True), ("3.11.*", "3.11", True), ("3.1.*", "3.11", False), ("==3.11.9", "3.11", True),
         (">=3.8", "3.11", True), (">=3.12", "3.11", False), ("<3.11", "3.11", False), ("!=3.11.4", "3.11", True),
         ("3.9.*|3.11.*", "3.11", True), (">=3.11.5,<3.11.6", "3.11", True), ("==3.12", "3.11", False),
+        ("==3.11", "3.11", True), ("3.11.4.*", "3.11", True), ("3.*", "3.11", True),
     ],
 )  # fmt: skip
 def test_a_condition_on_python(condition: str, minor: str, allowed: bool) -> None:

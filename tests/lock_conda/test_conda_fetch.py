@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from conda_lock_support import AMD64, Locking
 from conda_server import ChannelServer, running_channel
 
+from envcatalog.lock.conda import download, solve
 from envcatalog.lock.fetch import ArtefactStore, Gone
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.lock import CondaPackage
@@ -181,3 +183,31 @@ def test_a_package_may_be_in_any_of_several_places(
     package = replace(tool, channel="defaults")
     assert ArtefactStore(cache, Settings(), Silent()).path(package).is_file()
     assert [path for path, _ in server.requests] == ["/nothing/noarch/tool-1.0-0.conda", PATH]
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_a_silent_channel_is_given_up(
+    tool: CondaPackage, cache: Path, silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "SILENCE", 0.05)
+    settings = Settings(channels=(CondaChannel(name="own", url=silent),))
+    with pytest.raises(UserError) as error:
+        ArtefactStore(cache, settings, Silent()).path(tool)
+    assert error.value.message == (
+        f"`{silent}/noarch/tool-1.0-0.conda` cannot be read: nothing came for 0.05 s"
+    )
+
+
+def test_a_silent_channel_does_not_hold_up_a_solve(
+    cache: Path, silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(solve, "READ_LIMIT", 0.05)
+    with pytest.raises(UserError) as error:
+        Locking(cache, {"own": silent})("tool")
+    assert error.value.message == "conda channels cannot be read (`own`): no answer within 0.05 s"

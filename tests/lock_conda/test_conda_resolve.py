@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from conda_lock_support import AMD64, ARM64, Locking, as_parent, names, versions
 
 from envcatalog.model.errors import Refusal
+from envcatalog.model.lock import Bytecode
 from support.conda_records import RecordChannel
 
 SUBDIRS = ("linux-64", "linux-aarch64")
@@ -137,6 +139,24 @@ def test_a_child_may_bring_python(lock: Locking) -> None:
     with pytest.raises(Refusal) as refusal:
         lock(parent=base, python="3.11", conda=False)
     assert refusal.value.message == "`child` asks for Python, and its base has conda packages without it"
+
+
+def test_a_virtual_environment_takes_no_conda_packages(lock: Locking) -> None:
+    base = dataclasses.replace(as_parent(lock("zlib")), platforms=(), bytecode=Bytecode(python="3.11.2"))
+    with pytest.raises(Refusal) as refusal:
+        lock("zlib", parent=base)
+    assert refusal.value.message == (
+        "the base `demo` of `child` has its Python packages in `/opt/env`, where conda's would be"
+    )
+
+
+@pytest.mark.parametrize(
+    "version", ["2024.01", "1.1.1w", "9e", "1!2.0", "1.0+cu12.4", "0.1.0a1", "1_2", "v1", "2.0.post1"]
+)
+def test_versions_are_spelled_as_the_channel_does(lock: Locking, own: RecordChannel, version: str) -> None:
+    own.add("odd", version)
+    [package] = lock("odd").platform(AMD64).conda
+    assert (package.version, package.file) == (version, f"odd-{version}-0.conda")
 
 
 def test_conda_must_bring_the_python_that_is_asked_for(lock: Locking) -> None:

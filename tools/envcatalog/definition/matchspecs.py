@@ -27,6 +27,9 @@ _BRACKETS = re.compile(r"\[([^\[\]]*)\]\Z")
 _KEYS = ("version", "build", "build_number", "sha256", "md5")
 _KEY = re.compile(r"\s*([a-z_0-9]+)\s*=\s*(?:'[^']*'|\"[^\"]*\"|[^,'\"]*)\s*(?:,|\Z)")
 
+# A condition that speaks of one minor version alone: `3.11.*`, `3.11.4.*` or `==3.11.4`.
+_ONE_MINOR = re.compile(r"(?:==([0-9]+\.[0-9]+)\.[0-9]+|([0-9]+\.[0-9]+)(?:\.[0-9]+)*\.\*)\Z")
+
 _HINT = "write a name and versions, such as `numpy=2.2` or `numpy>=2.2,<3`"
 
 
@@ -74,8 +77,11 @@ def read_spec(text: str) -> MatchSpec | Refused:
 
 def allows_python(condition: str, minor: str) -> bool:
     """Whether a condition on the package `python` lets in a release of a minor version (``3.11``)."""
-    if not condition or condition in (f"{minor}.*", "*"):
+    if condition in ("", "*"):
         return True
+    one = _ONE_MINOR.match(condition)
+    if one is not None:
+        return (one[1] or one[2]) == minor
     from rattler import Version, VersionSpec
 
     spec = VersionSpec(condition)

@@ -6,16 +6,18 @@ another one.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
-from collections.abc import Callable
-from typing import IO
+from collections.abc import Callable, Coroutine
+from typing import IO, Any
 
 from envcatalog.lock.conda.channels import without_secrets
 from envcatalog.lock.conda.loop import wait
 from envcatalog.lock.download import DifferentError, GoneError
 from envcatalog.model.errors import UserError
 
+SILENCE = 60.0  # seconds without a byte
 ATTEMPTS = 3  # of a download that breaks; the client itself asks again where a server is busy
 _STATUS = re.compile(r"\((\d{3})\b")
 
@@ -36,8 +38,8 @@ def fetch_package(
     for attempt in range(1, ATTEMPTS + 1):
         writer = _Writer(out, size, advance)
         try:
-            wait(download_to_writer(Client.default_client(), url, writer))
-        except OSError as error:  # the connection broke
+            wait(_watched(download_to_writer(Client.default_client(), url, writer), writer), limit=None)
+        except OSError as error:  # the connection broke, or nothing more came
             advance(-writer.done)
             if attempt == ATTEMPTS:
                 raise _failed(url, str(error)) from None
@@ -49,6 +51,17 @@ def fetch_package(
             raise _failed(url, f"HTTP status {status[1]}" if status else str(error)) from None
         writer.check(sha256)
         return
+
+
+async def _watched(work: Coroutine[Any, Any, None], writer: _Writer) -> None:
+    task, done = asyncio.ensure_future(work), -1
+    while not task.done():
+        if writer.done == done:
+            task.cancel()
+            raise TimeoutError(f"nothing came for {SILENCE:g} s")
+        done = writer.done
+        await asyncio.wait({task}, timeout=SILENCE)
+    await task
 
 
 class _Writer:

@@ -12,12 +12,18 @@ from typing import Any, TypeVar
 # After an answer, the library's threads still give back what they hold of Python. An interpreter that ends in that
 # moment crashes (seen with 0.28: one failing solve in ten that was followed by nothing else), so the end waits.
 _GRACE = 0.05  # seconds
+TIME_LIMIT = 600.0  # seconds
 _Result = TypeVar("_Result")
 
 
-def wait(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Run to the end, also where the caller is inside of an event loop (a notebook)."""
+def wait(work: Coroutine[Any, Any, _Result], *, limit: float | None = TIME_LIMIT) -> _Result:
+    """Run to the end, also where the caller is inside of an event loop (a notebook).
+
+    Raises:
+        TimeoutError: it took longer than `limit` seconds; the library itself waits for a silent server forever.
+    """
     _end_gracefully()
+    work = work if limit is None else _limited(work, limit)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -26,6 +32,13 @@ def wait(work: Coroutine[Any, Any, _Result]) -> _Result:
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, work).result()
+
+
+async def _limited(work: Coroutine[Any, Any, _Result], limit: float) -> _Result:
+    try:
+        return await asyncio.wait_for(work, limit)
+    except TimeoutError:
+        raise TimeoutError(f"no answer within {limit:g} s") from None
 
 
 @cache

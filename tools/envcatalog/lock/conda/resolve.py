@@ -49,6 +49,12 @@ def lock_conda(work: Work) -> Mapping[str, tuple[CondaPackage, ...]]:
     digest, conda = conda_input(work), work.environment.conda
     if digest is None or conda is None:
         return {}
+    if work.parent is not None and work.parent.bytecode is not None and not work.parent.has_conda:
+        raise Refusal(
+            f"the base `{work.parent.environment}` of `{work.environment.name}` has its Python packages in "
+            "`/opt/env`, where conda's would be",
+            f"add `conda` to `{work.parent.environment}`, or choose another base",
+        )
     last = {item.platform: item.conda for item in work.previous.platforms} if work.previous else {}
     names = [package.name for packages in last.values() for package in packages]
     found = dict(last) if work.unchanged("conda", digest, names) else {}

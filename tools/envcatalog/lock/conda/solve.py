@@ -22,7 +22,8 @@ from envcatalog.model.settings import Settings
 if TYPE_CHECKING:
     import rattler
 
-TIME_LIMIT = 300  # seconds
+TIME_LIMIT = 300  # seconds for the solver alone
+READ_LIMIT = 600.0  # seconds for what channels say, and the solver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ def solve_conda(request: CondaRequest, *, settings: Settings, cache: Path) -> tu
     names = sorted({*request.channels, *(package.channel for package in request.present)})
     addresses = {name: channel_addresses(name, settings) for name in names}
     try:
-        records = wait(_solve(request, addresses, cache))
+        records = wait(_solve(request, addresses, cache), limit=READ_LIMIT)
     except SolverError as error:
         raise no_solution(
             str(error),
