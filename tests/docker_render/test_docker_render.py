@@ -21,6 +21,7 @@ from envcatalog.image.docker_render import SCRIPT, layers_to_make, needed_by_scr
 from envcatalog.model.digest import sha256_digest
 from envcatalog.model.environment import Container, Environment, Inference
 from envcatalog.model.errors import Refusal
+from envcatalog.model.plan import LayerPlan
 from support.servers import program
 
 DEBS = ("base-passwd", "dpkg", "libc6", "python3.11-minimal", "zlib1g")
@@ -112,6 +113,24 @@ def test_with_dpkg_packages_are_installed() -> None:
             ("zlib1g", 3),
         )
     )
+
+
+def test_links_that_stand_for_scripts_are_left_to_the_scripts() -> None:
+    """But not the texts of a definition, such as Spark's properties."""
+    plan = plan_of(debian(), DEBS)
+    [platform] = plan.platforms
+    links = LayerPlan(
+        key="sha256:" + 64 * "1",
+        kind="files",
+        title="links",
+        links=(("usr/bin/awk", "mawk"),),
+        artefacts=(deb("libc6"),),
+    )
+    texts = LayerPlan(key="sha256:" + 64 * "2", kind="files", title="texts", texts=(("opt/env/x", "y"),))
+    plan = replace(plan, platforms=(replace(platform, layers=(*platform.layers, links, texts)),))
+    installed, unpacked = rendered(plan, FIRST).dockerfile, rendered(replace(plan)).dockerfile
+    assert (32 * "1" in installed, 32 * "2" in installed) == (False, True)
+    assert (32 * "1" in unpacked, 32 * "2" in unpacked) == (True, True)
 
 
 def test_the_form_is_the_one_that_plans_count_with() -> None:

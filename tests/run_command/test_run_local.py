@@ -21,7 +21,7 @@ from support.catalogs import BASE, PYTHON, Workplace
 from support.wheelhouse import write_wheel
 
 NOTE = f"note: not had without an engine: the image `{BASE}`"
-MADE = f"making a virtual environment of Python {PYTHON} with 1 package"
+MADE = f"making a virtual environment of Python {PYTHON}"
 
 
 @pytest.fixture

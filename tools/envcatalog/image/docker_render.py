@@ -83,7 +83,8 @@ def runs_scripts(platform: PlatformPlan) -> bool:
 
 def debs_of(platform: PlatformPlan) -> tuple[Deb, ...]:
     """All Debian packages of an image, those of its parents included."""
-    return tuple(item for layer in platform.layers for item in layer.artefacts if isinstance(item, Deb))
+    debs = (layer for layer in platform.layers if layer.kind == "debs")
+    return tuple(item for layer in debs for item in layer.artefacts if isinstance(item, Deb))
 
 
 def needed_by_scripts(controls: Mapping[str, Mapping[str, str]]) -> frozenset[str]:
@@ -174,9 +175,17 @@ def _layers(platform: PlatformPlan, first: frozenset[str] | None) -> tuple[Layer
         for group in split_artefacts(debs, FIRST_LAYERS)
     ]
     root = [layer for layer in platform.layers if layer.kind == "root"]
-    # A layer of links stands for what scripts would have done; here they do it.
-    rest = [layer for layer in platform.layers if layer.kind not in ("root", "debs", "files")]
+    rest = [
+        layer
+        for layer in platform.layers
+        if layer.kind not in ("root", "debs") and not _stands_for_scripts(layer)
+    ]
     return (*root, *unpacked, *rest)
+
+
+def _stands_for_scripts(layer: LayerPlan) -> bool:
+    """Links, and files made from packages; here the scripts make them. What has texts is the definition's."""
+    return layer.kind == "files" and not layer.texts
 
 
 def _packages(first: frozenset[str], packages: Mapping[Deb, Path]) -> Iterator[ContextFile]:

@@ -156,5 +156,4 @@ def local_variables(
         return values | dict(own)
     values |= {name: value.replace(prefix_inside, str(prefix)) for name, value in own.items()}
     values["PATH"] = f"{prefix / 'bin'}{os.pathsep}{values.get('PATH', os.defpath)}"
-    values["VIRTUAL_ENV"] = str(prefix)
     return values

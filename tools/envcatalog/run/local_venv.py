@@ -65,31 +65,34 @@ def complete(folder: Path, interpreter: str) -> None:
     os.replace(part, folder / "complete")
 
 
-def make_venv(
-    folder: Path, version: str, wheels: Sequence[Wheel], artefacts: Artefacts, progress: Progress
-) -> str:
-    """Make `folder`/env and install the wheels, their hashes checked; the interpreter it was made with.
+def make_venv(folder: Path, version: str, progress: Progress) -> str:
+    """Make `folder`/env without packages; the interpreter it was made with.
 
     Raises:
-        UserError: no such interpreter, or a wheel that does not fit this machine.
-        Refusal: as `Artefacts.path`.
+        UserError: there is no such interpreter.
     """
     interpreter = find_interpreter(version, folder)
-    artefacts.prefetch(tuple(wheels))
-    many = "1 package" if len(wheels) == 1 else f"{len(wheels)} packages"
-    progress.step(f"making a virtual environment of Python {version} with {many}")
+    progress.step(f"making a virtual environment of Python {version}")
     made = run_uv(
         ["venv", "--no-project", "--no-config", "--quiet", "--python", interpreter, str(folder / "env")],
         folder,
     )
     if not made.ok:
         raise UserError(f"the virtual environment was not made: {made.explanation}")
-    if wheels:
-        _install(folder, wheels, artefacts)
     return interpreter
 
 
-def _install(folder: Path, wheels: Sequence[Wheel], artefacts: Artefacts) -> None:
+def add_wheels(folder: Path, wheels: Sequence[Wheel], artefacts: Artefacts, progress: Progress) -> None:
+    """Install the wheels into `folder`/env, the hash of each checked.
+
+    Raises:
+        UserError: a wheel does not fit this machine.
+        Refusal: as `Artefacts.path`.
+    """
+    if not wheels:
+        return
+    artefacts.prefetch(tuple(wheels))
+    progress.step(f"installing {len(wheels)} Python package{'' if len(wheels) == 1 else 's'}")
     with tempfile.TemporaryDirectory(prefix=".wheels-", dir=folder) as scratch:
         links = Path(scratch)
         for wheel in wheels:
@@ -99,7 +102,7 @@ def _install(folder: Path, wheels: Sequence[Wheel], artefacts: Artefacts) -> Non
         done = run_uv(
             [
                 *("pip", "install", "--no-config", "--quiet", "--no-deps", "--no-index", "--offline"),
-                *("--require-hashes", "--only-binary=:all:", "--python", str(folder / "env")),
+                *("--require-hashes", "--only-binary=:all:", "--python", str(folder / "env/bin/python")),
                 *("--find-links", str(links), "--requirement", str(links / "requirements.txt")),
             ],
             folder,
