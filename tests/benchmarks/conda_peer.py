@@ -5,19 +5,21 @@ python conda_peer.py CHANNEL PREFIX CACHE SPEC ...
 
 from __future__ import annotations
 
-import asyncio
+import os
 import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))  # for `support`
 
 
-async def main(channel: str, prefix: str, cache: str, *specs: str) -> None:
+def main(channel: str, prefix: str, cache: str, *specs: str) -> None:
     """Install what is pinned; what a prefix has already stays."""
+    from support.conda_channel import HOST
     from support.conda_oracle import install, solve
 
-    records = await solve(Path(channel), *specs)
-    await install(records, Path(prefix), Path(cache))
+    records = solve(Path(channel), *specs, subdir=HOST)
+    install(records, Path(prefix), Path(cache))
 
 
-asyncio.run(main(*sys.argv[1:]))
+main(*sys.argv[1:])
+os._exit(0)  # at once: the grace that `conda_oracle` gives the library at the end is not to be measured

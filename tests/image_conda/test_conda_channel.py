@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 from pathlib import Path
@@ -15,9 +14,9 @@ PROGRAM = "import ctypes, hashlib, json, sys, zlib; print(sys.prefix); print(sys
 
 
 def test_its_python_runs_where_rattler_installs_it(conda_channel: Path, tmp_path: Path) -> None:
-    records = asyncio.run(solve(conda_channel, "python", "extension", "greeting =1.0"))
+    records = solve(conda_channel, "python", "extension", "greeting =1.0", subdir=HOST)
     prefix = tmp_path / "prefix"
-    asyncio.run(install(records, prefix, tmp_path / "cache", known_as=str(prefix)))
+    install(records, prefix, tmp_path / "cache", known_as=str(prefix))
     ran = subprocess.run(
         [prefix / "bin/python", "-c", PROGRAM], capture_output=True, text=True, env={}, check=True
     )

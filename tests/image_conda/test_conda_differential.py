@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import random
 import tarfile
@@ -89,8 +88,8 @@ def test_random_packages_are_installed_as_rattler_installs_them(tmp_path: Path, 
         else:
             write_package(channel, name, kind=kind, files=random_files(source, name, FOLDERS))
     index_channel(channel)
-    records = asyncio.run(solve(channel, "python", *names, subdir="linux-64"))
-    asyncio.run(install(records, tmp_path / "env", tmp_path / "cache"))
+    records = solve(channel, "python", *names, subdir="linux-64")
+    install(records, tmp_path / "env", tmp_path / "cache")
     data = layer_tar(channel, tuple(map(locked, records)), tmp_path / "ours")
     ours, theirs = nodes_of_tar(data), nodes_of_folder(tmp_path / "env")
     records_of = {name for name in theirs if name.startswith("conda-meta/") and name.endswith(".json")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 from itertools import islice
 from pathlib import Path
@@ -10,13 +9,14 @@ from pathlib import Path
 from envcatalog.image.bytecode import compiler_for
 from envcatalog.image.compile_process import Worker
 from envcatalog.image.interpreters import commands, host_platform
+from support.conda_channel import HOST
 from support.conda_layers import TARGET, Channel
 from support.conda_oracle import locked, solve
 from support.conda_python import FULL
 
 
 def test_the_locked_interpreter_is_asked_first(conda_channel: Path, tmp_path: Path) -> None:
-    packages = tuple(map(locked, asyncio.run(solve(conda_channel, "python"))))
+    packages = tuple(map(locked, solve(conda_channel, "python", subdir=HOST)))
     assert [package.name for package in packages] == ["python", "python-libs"]
     store = Channel(conda_channel)
     found = commands(TARGET, ((host_platform(), packages),), store, tmp_path)
@@ -35,7 +35,7 @@ def test_the_locked_interpreter_is_asked_first(conda_channel: Path, tmp_path: Pa
 
 
 def test_it_compiles_as_the_same_version_elsewhere_does(conda_channel: Path, tmp_path: Path) -> None:
-    packages = tuple(map(locked, asyncio.run(solve(conda_channel, "python"))))
+    packages = tuple(map(locked, solve(conda_channel, "python", subdir=HOST)))
     source = ("/opt/env/lib/x.py", b"def f(a, *, b=(1, {2, 3})):\n    return [a for a in b if a]\n")
     store = Channel(conda_channel)
     with (

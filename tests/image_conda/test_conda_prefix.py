@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import re
 import tarfile
@@ -62,8 +61,8 @@ ODD: dict[str, Node] = {
 def test_odd_files_become_what_rattler_makes_of_them(tmp_path: Path) -> None:
     write_package(tmp_path / "channel", "odd", files=ODD)
     index_channel(tmp_path / "channel")
-    records = asyncio.run(solve(tmp_path / "channel", "odd", subdir="linux-64"))
-    asyncio.run(install(records, tmp_path / "env", tmp_path / "cache"))
+    records = solve(tmp_path / "channel", "odd", subdir="linux-64")
+    install(records, tmp_path / "env", tmp_path / "cache")
     data = layer_tar(tmp_path / "channel", tuple(map(locked, records)), tmp_path, python=None)
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         archive.extractall(tmp_path, filter="tar")

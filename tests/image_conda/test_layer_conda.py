@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 import json
@@ -16,6 +15,7 @@ from rattler import PrefixRecord
 
 from envcatalog.image.tar import MTIME
 from envcatalog.model.lock import CondaPackage
+from support.conda_channel import HOST
 from support.conda_layers import TARGET, layer_tar, nodes_of_folder, nodes_of_tar
 from support.conda_oracle import install, locked, solve
 from support.conda_packages import PLACEHOLDER, Hard, Node, Soft, Text, locked_package, write_package
@@ -29,7 +29,7 @@ LIBRARY = f"lib/python{MINOR}"
 @pytest.fixture(scope="module")
 def packages(conda_channel: Path) -> tuple[CondaPackage, ...]:
     """A solution with every kind of package."""
-    return tuple(map(locked, asyncio.run(solve(conda_channel, *SPECS))))
+    return tuple(map(locked, solve(conda_channel, *SPECS, subdir=HOST)))
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,8 @@ def made(
 def prefix(conda_channel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same installed by rattler, for the prefix of an image."""
     folder = tmp_path_factory.mktemp("oracle")
-    records = asyncio.run(solve(conda_channel, *SPECS))
-    asyncio.run(install(records, folder / "env", folder / "cache"))
+    records = solve(conda_channel, *SPECS, subdir=HOST)
+    install(records, folder / "env", folder / "cache")
     return folder / "env"
 
 
@@ -170,7 +170,9 @@ def test_the_bytes_are_these(tmp_path: Path) -> None:
     package = replace(locked_package(path, "some-channel"), depends=("other >=1",))
     data = layer_tar(tmp_path, (package,), tmp_path, python=None, requested=(("golden", "golden=1"),))
     assert package.sha256 == "91b0e422cd103f8d9521b65beb6c0f983f456ebdc3a7a7710142cf5e084bc202"
-    assert hashlib.sha256(data).hexdigest() == "d4cf1523733a74026130ea9b45256d70ce68b8e272ead6e64abbc6eebb942b1e"
+    assert (
+        hashlib.sha256(data).hexdigest() == "d4cf1523733a74026130ea9b45256d70ce68b8e272ead6e64abbc6eebb942b1e"
+    )
 
 
 def test_headers_say_nothing_of_where_it_was_built(made: bytes) -> None:

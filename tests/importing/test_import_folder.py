@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -121,8 +120,8 @@ def test_what_rattler_installed(tmp_path: Path) -> None:
         files={"site-packages/greeting.py": "", "site-packages/greeting-1.0.dist-info/METADATA": "Name: greeting\n"},
     )  # fmt: skip
     index_channel(channel)
-    records = asyncio.run(solve(channel, "greeting", "python", subdir="linux-64"))
-    asyncio.run(install(records, prefix, tmp_path / "cache"))
+    records = solve(channel, "greeting", "python", subdir="linux-64")
+    install(records, prefix, tmp_path / "cache")
     dist(prefix, "wandb-0.19.1")
     draft = import_folder(prefix)
     assert draft.environment.conda == Conda(

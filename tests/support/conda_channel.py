@@ -6,12 +6,12 @@ architecture has the same names, with a Python that is only text.
 
 from __future__ import annotations
 
-import asyncio
 import platform
 from pathlib import Path
 
 import pytest
 
+from support.conda_oracle import index_channel as index_channel
 from support.conda_packages import PLACEHOLDER, Hard, Node, Soft, Text, write_package
 from support.conda_python import FULL, MINOR, python_files
 
@@ -45,14 +45,6 @@ def make_channel(folder: Path, scratch: Path) -> None:
     for subdir in (HOST, OTHER):
         _write_native(folder, subdir)
     index_channel(folder)
-
-
-def index_channel(folder: Path) -> None:
-    """Write ``repodata.json`` of each subdir by rattler's own indexer."""
-    import rattler
-
-    (folder / "noarch").mkdir(parents=True, exist_ok=True)
-    asyncio.run(rattler.index.index_fs(folder, write_zst=False, write_shards=False, force=True))
 
 
 def _write_python(folder: Path, subdir: str, python: dict[str, Node], libraries: dict[str, Node]) -> None:
