@@ -77,31 +77,68 @@ def wildcard(pattern: str) -> re.Pattern[str]:
         raise ValueError(pattern) from error
 
 
+_STAR, _DEEP, _REST = "[^/]*", "(?:.*/)?", ".*"
+MAX_LOOSE = 2  # `**` in the middle of a name, which has to be tried in every place
+
+
 def _regex(pattern: str, *, deep: bool = True) -> str:
-    out, index = [], 0
+    out: list[str] = []
+    index = loose = 0
     while index < len(pattern):
         sign = pattern[index]
         index += 1
         if deep and pattern.startswith("**", index - 1):
+            loose += index > 1 and pattern[index - 2] not in "/*"
             index += 1
             if pattern.startswith("/", index):
                 index += 1
-            out.append("(?:.*/)?" if index < len(pattern) else ".*")
+            found = _DEEP if index < len(pattern) else _REST
         elif sign == "*":
-            out.append("[^/]*")
+            found = _STAR
         elif sign == "?":
-            out.append("[^/]")
+            found = "[^/]"
         elif sign == "[":
             found, index = _set(pattern, index)
-            out.append(found)
         elif sign == "\\":
             if index == len(pattern):
                 raise ValueError(pattern)
-            out.append(re.escape(pattern[index]))
+            found = re.escape(pattern[index])
             index += 1
         else:
-            out.append(re.escape(sign))
-    return "".join(out)
+            found = re.escape(sign)
+        if found not in (_STAR, _DEEP) or out[-1:] != [found]:
+            out.append(found)
+    if loose > MAX_LOOSE:
+        raise ValueError(pattern)
+    return _deep_parts(out)
+
+
+def _deep_parts(out: list[str]) -> str:
+    """Folders that ``**/`` skips: the first place where what follows fits is as good as any, so no other is tried.
+
+    That is true up to the next one, which may skip all else; without it, many of them take for ever.
+    """
+    places = [index for index, part in enumerate(out) if part == _DEEP]
+    if not places:
+        return _star_parts(out)
+    regex = _star_parts(out[: places[0]])
+    for place, after in zip(places, [*places[1:], None], strict=True):
+        part = out[place + 1 : after]
+        whole = (place == 0 or out[place - 1] == "/") and part[-1:] == ["/"] and after is not None
+        regex += f"(?>(?:.*?/)??{_star_parts(part)})" if whole else _DEEP + _star_parts(part)
+    return regex
+
+
+def _star_parts(out: list[str]) -> str:
+    """The same for ``*``, up to the next one."""
+    places = [index for index, part in enumerate(out) if part == _STAR]
+    if not places:
+        return "".join(out)
+    regex = "".join(out[: places[0]])
+    for place, after in zip(places, [*places[1:], None], strict=True):
+        part = "".join(out[place + 1 : after])
+        regex += f"(?>[^/]*?{part})" if after is not None else _STAR + part
+    return regex
 
 
 def _set(pattern: str, index: int) -> tuple[str, int]:

@@ -19,6 +19,7 @@ from envcatalog.formats.requirement_text import decode, logical_lines
 from envcatalog.model.draft import Files, Note
 
 MAX_BYTES = 1 << 20
+MAX_LINE = 200_000  # with the hashes of all files of a package
 MAX_DEPTH = 16
 MAX_FILES = 100
 MAX_REQUIREMENTS = 2000
@@ -114,6 +115,9 @@ class _Reading:
 
     def line(self, line: Line, path: str, *, constrains: bool) -> None:
         """One logical line of the file `path`."""
+        if len(line.text) > MAX_LINE:
+            self.note(line, f"it has more than {MAX_LINE} characters")
+            return
         requirement, options = split_line(line.text)
         if requirement:
             self.requirement(requirement, options, line, constrains=constrains)

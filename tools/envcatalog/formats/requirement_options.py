@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import deque
 
 Option = tuple[str, str]
 
@@ -44,18 +45,23 @@ def option_reason(name: str) -> tuple[str, bool]:
 
 
 def _options(text: str) -> list[Option]:
-    try:
-        words = shlex.split(text.replace("\\", "/"))
-    except ValueError:  # quotes that are not closed
-        words = text.split()
     found: list[Option] = []
+    words = deque(_words(text.replace("\\", "/")))
     while words:
-        word = words.pop(0)
-        name, value = _name(word)
+        name, value = _name(words.popleft())
         if not value and name not in _FLAGS and words and not words[0].startswith("-"):
-            value = words.pop(0)
+            value = words.popleft()
         found.append((name, value))
     return found
+
+
+def _words(text: str) -> list[str]:
+    if '"' not in text and "'" not in text:  # shlex is slow
+        return text.split()
+    try:
+        return shlex.split(text)
+    except ValueError:  # quotes that are not closed
+        return text.split()
 
 
 def _name(word: str) -> Option:
