@@ -137,8 +137,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next(place: Workplace, eng
         process.communicate(timeout=60)
     wait_for(lambda: not engine.containers(), "the engine to stop the build")
     assert engine.dangling()
-    for tag in engine.tags("envcatalog-base"):
-        engine.client.remove_image(tag, noprune=True)
+    assert len(engine.tags("envcatalog-base")) == 1
     edit_file(place, "app", "Dockerfile", FROM_BASE + "RUN echo other > /first\n")
     assert place.run("build", "app", "--network", "none").code == 0
     assert engine.dangling() == []

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from envcatalog.model.seams import Progress
 from envcatalog.run.archive import docker_archive
 from envcatalog.run.checks import RunnerFailed
 from envcatalog.run.engine_client import connect, engine_errors, error_text
+from envcatalog.run.engine_journal import Journal, journal
+from envcatalog.run.engine_leftovers import forget, identity
 
 CALL_SECONDS = 600
 HINT = "start one, or name it by `DOCKER_HOST`; nothing was built"
@@ -51,8 +54,9 @@ class EngineBuilder:
         guard = Guard(given)
         with (
             self._engine(build) as client,
-            self._loaded(client, build),
-            _built(client, build, given, guard, self._progress, self._cache) as image,
+            journal(self._cache, identity(client), partial(forget, client)) as notes,
+            self._loaded(client, build, notes),
+            self._built(client, build, given, guard, notes) as image,
         ):
             return self._take(client, image, build, guard)
 
@@ -77,20 +81,20 @@ class EngineBuilder:
             client.close()
 
     @contextmanager
-    def _loaded(self, client: Any, build: DockerBuild) -> Iterator[None]:
+    def _loaded(self, client: Any, build: DockerBuild, notes: Journal) -> Iterator[None]:
         """The bases that the engine cannot pull, under their tags for as long as the build takes."""
         tags = []
         try:
             for base in build.bases:
                 if base.load:
                     tags.append(base.reference)
+                    notes.note("tag", base.reference)
                     with _translated(build.environment):
                         self._load(client, base, build)
             yield
         finally:
             for tag in tags:
-                with suppress(*engine_errors()):
-                    client.remove_image(tag, noprune=True)
+                forget(client, "tag", tag)
 
     def _load(self, client: Any, base: DockerBase, build: DockerBuild) -> None:
         from docker.errors import DockerException
@@ -104,6 +108,22 @@ class EngineBuilder:
         ):
             if "error" in message:  # the call itself succeeds whatever the engine thinks of the archive
                 raise DockerException(str(message["error"]))
+
+    @contextmanager
+    def _built(
+        self, client: Any, build: DockerBuild, secrets: Sequence[BuildSecret], guard: Guard, notes: Journal
+    ) -> Iterator[str]:
+        """The tag of the image, for as long as it is needed."""
+        if build.buildkit or secrets:
+            from envcatalog.run.engine_buildkit import build_with_buildkit
+
+            with build_with_buildkit(client, build, secrets, guard, self._progress, notes) as image:
+                yield image
+            return
+        from envcatalog.run.engine_classic import build_classic
+
+        with build_classic(client, build, guard, self._progress, notes, self._cache) as image:
+            yield image
 
     def _take(self, client: Any, image: str, build: DockerBuild, guard: Guard) -> BaseImage:
         self._progress.step(f"{build.environment}: taking the image out of the engine")
@@ -123,27 +143,6 @@ def _given(build: DockerBuild, secrets: Sequence[BuildSecret]) -> tuple[BuildSec
     return tuple(
         secret for secret in secrets if not secret.offered or (secret.id in asked and secret.id not in mine)
     )
-
-
-@contextmanager
-def _built(
-    client: Any,
-    build: DockerBuild,
-    secrets: Sequence[BuildSecret],
-    guard: Guard,
-    progress: Progress,
-    cache: Path,
-) -> Iterator[str]:
-    """The id of the image, for as long as it is needed."""
-    if build.buildkit or secrets:
-        from envcatalog.run.engine_buildkit import build_with_buildkit
-
-        with build_with_buildkit(client, build, secrets, guard, progress) as image:
-            yield image
-        return
-    from envcatalog.run.engine_classic import build_classic
-
-    yield build_classic(client, build, guard, progress, cache)
 
 
 @contextmanager

@@ -23,8 +23,9 @@ from envcatalog.image.docker_secrets import Guard
 from envcatalog.model.docker import KEY_BUILD, BuildSecret, DockerBuild
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.seams import Progress
-from envcatalog.run.engine_client import engine_errors
 from envcatalog.run.engine_context import write_folder
+from envcatalog.run.engine_journal import Journal
+from envcatalog.run.engine_leftovers import forget, repository
 from envcatalog.run.engine_log import BuildkitLog
 
 STOP_SECONDS = 20
@@ -34,7 +35,12 @@ _SOCKET = "unix:///var/run/docker.sock"
 
 @contextmanager
 def build_with_buildkit(
-    client: Any, build: DockerBuild, secrets: Sequence[BuildSecret], guard: Guard, progress: Progress
+    client: Any,
+    build: DockerBuild,
+    secrets: Sequence[BuildSecret],
+    guard: Guard,
+    progress: Progress,
+    notes: Journal,
 ) -> Iterator[str]:
     """Build; the tag of the image, which the engine has for as long as the block takes. Its cache is BuildKit's own.
 
@@ -48,15 +54,15 @@ def build_with_buildkit(
             f"`{build.environment}` needs BuildKit ({_why(build, secrets)}), and no `docker` command here has it",
             "install Docker's command line of 20.10, or a later one with the `buildx` plugin",
         )
-    tag = f"envcatalog-build/{build.environment}:{tokens.token_hex(8)}"
+    tag = f"{repository(build)}:{tokens.token_hex(8)}"
+    notes.note("tag", tag)
     try:
         with tempfile.TemporaryDirectory(prefix="envcatalog-build-") as folder:
             command = _prepare(program, build, secrets, tag, Path(folder))
             _run(command, build, BuildkitLog(build.environment, progress, guard))
         yield tag
     finally:
-        with suppress(*engine_errors()):
-            client.remove_image(tag, force=True)
+        forget(client, "tag", tag)
 
 
 def find_client(path: str | None = None) -> str | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +18,47 @@ from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.seams import Progress
 from envcatalog.run.engine_client import engine_errors, error_text
 from envcatalog.run.engine_context import DOCKERFILE, write_tar
-from envcatalog.run.engine_journal import journal
+from envcatalog.run.engine_journal import Journal, exclusive
+from envcatalog.run.engine_leftovers import forget, forget_all, keep_stages, repository
 from envcatalog.run.engine_log import ClassicLog
 
 _SPOOL = 32 * 1024 * 1024  # a larger context goes through a file
-CACHE = "envcatalog-build"
 STOPPED = "it stopped before the image was complete"
 
 
-def build_classic(client: Any, build: DockerBuild, guard: Guard, progress: Progress, cache: Path) -> str:
-    """Build; the id of the image, which stays in the engine under a tag.
+@contextmanager
+def build_classic(
+    client: Any, build: DockerBuild, guard: Guard, progress: Progress, notes: Journal, cache: Path
+) -> Iterator[str]:
+    """Build; the tag of the image, which the engine has for as long as the block takes.
 
     Args:
-        cache: for the journal of what is made, should this process be killed.
+        notes: of what is made, should this process be killed.
+        cache: the folder that other processes may be building from, too.
 
     Raises:
         Refusal: a step failed or the time is over.
         UserError: the engine stopped.
     """
     text = labelled(build)
-    with journal(cache, _identity(client), partial(_forget, client)) as notes:
-        log = ClassicLog(build.environment, progress, guard, notes.note)
+    # Of its own: another build of the same environment may replace what the cache's tags name at any time.
+    tag = secrets.token_hex(8)
+    name = f"{repository(build)}:{tag}"
+    log = ClassicLog(build.environment, progress, guard, notes.note)
+    notes.note("tag", name)
+    try:
         try:
             image = _run(client, build, text, log)
+            with suppress(*engine_errors()):
+                client.tag(image, repository(build), tag)
         except BaseException:
-            _forget_all(client, log)
+            forget_all(client, log)
             raise
-        _keep(client, build, log, image)
-    return image
+        with exclusive(cache):
+            keep_stages(client, build, log.stages, image)
+        yield name
+    finally:
+        forget(client, "tag", name)
 
 
 def labelled(build: DockerBuild) -> str:
@@ -190,60 +203,3 @@ def _broken(build: DockerBuild, reason: str) -> UserError:
         f"the Docker Engine failed while it built `{build.environment}`: {reason}",
         "nothing was published; see whether the engine runs and has room on its disk, and run the command again",
     )
-
-
-def _identity(client: Any) -> str:
-    with suppress(*engine_errors()):
-        return str(client.info().get("ID") or "")
-    return ""
-
-
-def _forget_all(client: Any, log: ClassicLog) -> None:
-    """Remove what an unfinished build made; the engine may be gone, or do it itself at the same time."""
-    for container in log.containers:
-        _forget(client, "container", container)
-    for image in reversed(log.images):
-        _forget(client, "image", image)
-
-
-def _forget(client: Any, kind: str, name: str) -> None:
-    with suppress(*engine_errors()):
-        if kind == "container" and _is_ours(client.inspect_container(name)):
-            client.remove_container(name, force=True, v=True)
-        elif kind == "image" and _is_ours(client.inspect_image(name)):
-            client.remove_image(name)
-
-
-def _is_ours(told: dict[str, Any]) -> bool:
-    # The log says what was made, and a step may print whatever it likes into the log.
-    return KEY_BUILD in ((told.get("Config") or {}).get("Labels") or {})
-
-
-def _keep(client: Any, build: DockerBuild, log: ClassicLog, image: str) -> None:
-    """Tag the stages, so that the next build finds them, and drop what had the tags before."""
-    repository = f"{CACHE}/{build.environment}"
-    architecture = build.platform.rpartition("/")[2]
-    wanted = {f"{architecture}-{index}": stage for index, stage in enumerate(log.stages[:-1]) if stage}
-    wanted[architecture] = image
-    with suppress(*engine_errors()):
-        before = _tags(client, repository, architecture)
-        for tag, stage in wanted.items():
-            if _is_ours(client.inspect_image(stage)):
-                client.tag(stage, repository, tag, force=True)
-        after = _tags(client, repository, architecture)
-        for tag, old in before.items():
-            if tag not in wanted:
-                client.remove_image(f"{repository}:{tag}")
-            elif after.get(tag) != old:
-                with suppress(*engine_errors()):  # it may be a stage of another build
-                    client.remove_image(old)
-
-
-def _tags(client: Any, repository: str, architecture: str) -> dict[str, str]:
-    found = {}
-    for image in client.images(repository):
-        for name in image.get("RepoTags") or ():
-            tag = name.rpartition(":")[2]
-            if tag.partition("-")[0] == architecture:
-                found[tag] = str(image["Id"])
-    return found

@@ -51,6 +51,16 @@ def journal(cache: Path, engine: str, forget: Forget) -> Iterator[Journal]:
             path.unlink(missing_ok=True)
 
 
+@contextmanager
+def exclusive(cache: Path) -> Iterator[None]:
+    """One process at a time, of those that share the cache."""
+    folder = cache / "docker"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "tags.lock").open("a", encoding="utf-8") as file:
+        _lock(file, wait=True)
+        yield
+
+
 def _settle(path: Path, engine: str, forget: Forget) -> None:
     with suppress(OSError), path.open("r+", encoding="utf-8", errors="replace") as file:
         if not _lock(file):
