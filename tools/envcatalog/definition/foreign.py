@@ -18,8 +18,8 @@ from envcatalog.definition.finding import bare, show
 from envcatalog.definition.places import span
 from envcatalog.model.errors import Refusal
 
-MAX_BYTES = 16 << 20
-MAX_VALUES = 1_000_000
+MAX_BYTES = 8 << 20
+MAX_VALUES = 400_000
 MAX_DEPTH = 32
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))

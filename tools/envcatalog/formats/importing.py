@@ -65,6 +65,13 @@ IMPORTERS: tuple[Importer, ...] = (
     ),
     Importer(kind="conda-explicit", module="read_conda_explicit", content=_lines(r"@EXPLICIT\s*$")),
     Importer(
+        kind="conda-list",
+        module="read_conda_list",
+        content=_lines(
+            r"# \$ conda create --name <env> --file|[A-Za-z0-9_.-]+=[0-9][^=\s]*=[A-Za-z0-9_]+[ \t]*$"
+        ),
+    ),
+    Importer(
         kind="pixi-lock",
         module="read_pixi_lock",
         name=_names(r"pixi\.lock"),

@@ -1,51 +1,45 @@
-"""`conda list --export`: lines ``name=version=build``, often kept under the name `requirements.txt`.
+"""`conda list --export`, which many call `requirements.txt`: one ``name=version=build`` in each line.
 
-Source: conda's documentation, "conda list"; ``conda create --file`` takes such a file. The build ``pypi_0`` marks what
-pip installed.
+Source: conda's documentation, "conda list". What pip installed stands among the others with a build ``pypi_0``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
+from envcatalog.definition.foreign import read_text
 from envcatalog.formats.conda_draft import CondaReading
-from envcatalog.formats.conda_systems import made_on, only_for
-from envcatalog.formats.requirement_text import logical_lines
+from envcatalog.formats.conda_systems import MACOS, WINDOWS, made_on, only_for
 from envcatalog.model.draft import Draft, Files, Wanted
 
-_LINE = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]*)=([^=\s]+)(?:=([^=\s]+))?\Z")
-_PLATFORM = re.compile(r"^#\s*platform:\s*(win|osx)-", re.MULTILINE)
-_SYSTEMS = {"win": "Windows", "osx": "macOS"}
-_PIP = "pypi_0"
+_PLATFORM = re.compile(r"#\s*platform:\s*(win|osx)-")
+_BY_PIP = re.compile(r"(?P<name>[^=\s]+)={1,2}(?P<version>[^=\s]+)=(?:pypi_\S*|<pip>)\Z")
+_FROM_FOLDER = re.compile(r"\S+=(?:dev_[0-9]+|<develop>)\Z")
+_NAME = re.compile(r"(?:.*::)?([A-Za-z0-9_.-]+)")
 
 
-def is_listing(text: str) -> bool:
-    """Whether most lines are of this form, which pip does not know."""
-    lines = [line for _, line in logical_lines(text)]
-    return bool(lines) and 2 * sum(_LINE.match(line) is not None for line in lines) > len(lines)
-
-
-def read_listing(text: str, origin: str, files: Files, wanted: Wanted) -> Draft:
-    """The definition of such a file; see `importing.read_foreign`."""
+def read(data: bytes, origin: str, files: Files, wanted: Wanted) -> Draft:
+    """See `importing.read_foreign`."""
     reading = CondaReading(origin=origin, files=files, wanted=wanted)
-    match = _PLATFORM.search(text)
-    reading.system = _SYSTEMS[match[1]] if match else made_on("", _names(text))
-    for number, line in logical_lines(text):
-        parts = _LINE.match(line)
-        if parts is None:
-            reading.requirement(line, number)
-        elif parts[3] == _PIP:
-            reading.requirement(f"{parts[1]}=={parts[2]}", number)
-        elif system := only_for(parts[1].lower()):
+    lines = [line.strip() for line in read_text(data, origin).split("\n")]
+    platform = next((match[1] for match in map(_PLATFORM.match, lines) if match), "")
+    reading.system = {"win": WINDOWS, "osx": MACOS}.get(platform) or made_on("", map(_name, lines))
+    for number, line in enumerate(lines, 1):
+        if not line or line.startswith("#"):
+            continue
+        system = only_for(_name(line))
+        by_pip = _BY_PIP.match(line)
+        if system:
             reading.note(number, line, f"it is a package for {system}, and images are for Linux")
+        elif _FROM_FOLDER.match(line):
+            reading.note(number, line, "it is installed from a folder of the machine where the list was made")
+        elif by_pip:
+            reading.requirement(f"{by_pip['name']}=={by_pip['version']}", number)
         else:
             reading.package(line, number)
     return reading.draft()
 
 
-def _names(text: str) -> Iterator[str]:
-    for _, line in logical_lines(text):
-        match = _LINE.match(line)
-        if match:
-            yield match[1].lower()
+def _name(line: str) -> str:
+    match = _NAME.match(line)
+    return match[1].lower() if match else ""
