@@ -19,7 +19,7 @@ from envcatalog.definition.places import span
 from envcatalog.model.errors import Refusal
 
 MAX_BYTES = 8 << 20
-MAX_VALUES = 400_000
+MAX_VALUES = 300_000
 MAX_DEPTH = 32
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))

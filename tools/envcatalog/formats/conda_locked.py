@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from envcatalog.definition.finding import bare
 from envcatalog.definition.foreign import refusal
-from envcatalog.formats.conda_draft import CondaReading
+from envcatalog.formats.conda_draft import MAX_PACKAGES, CondaReading
 from envcatalog.formats.match_spec import SUBDIRS, Spec
 
 _ARCHIVE = re.compile(
@@ -106,6 +106,8 @@ def add_pins(reading: CondaReading, pins: Sequence[Pin], subdirs: Sequence[str])
         for subdir in wanted if pin.subdir == _ALL else [pin.subdir]:
             if subdir in wanted:
                 by_name.setdefault(pin.name, {})[subdir] = pin
+    if len(by_name) > MAX_PACKAGES:
+        raise refusal(reading.origin, pins[0].line, f"it locks more than {MAX_PACKAGES} packages")
     kept = [found for found in by_name.values() if len(found) == len(wanted)]
     channels: dict[str, str | None] = {}
     for pin in (next(iter(found.values())) for found in kept):
