@@ -55,6 +55,7 @@ def _rebuild(catalog: Catalog, version: Version, plan: ImagePlan) -> str:
         if plan.builder == "embedded":
             from envcatalog.image.build import Builder
 
+            workshop.keep_jars(Content(Revision(catalog.repository, version.commit)), version.name)
             builder = Builder(Path(empty), workshop.artefacts, catalog.progress)
             return builder.build(plan, known={}, bases=workshop.base).digest
         anew = Workshop(

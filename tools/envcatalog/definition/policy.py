@@ -68,7 +68,8 @@ def check_policy(
 def _all(subject: Subject, policy: Policy, settings: SettingsReading) -> Iterator[Breach]:
     assert settings.settings is not None
     yield from breaches(subject, policy, settings.settings)
-    if policy.secrets is not None and subject.environment.variables:
+    spark = subject.environment.spark
+    if policy.secrets is not None and (subject.environment.variables or (spark and spark.conf)):
         from envcatalog.definition.policy_secrets import secret_breaches
 
         yield from secret_breaches(subject.environment, policy.secrets)

@@ -58,7 +58,7 @@ def secret_breaches(environment: Environment, rule: PlainRule) -> Iterator[Breac
     ]
     places += [("Spark property", ("spark", "conf"), *item) for item in conf]
     for noun, path, name, value in places:
-        kinds = _kinds(name, value)
+        kinds = _kinds(name.replace(".", "_"), value)  # the detectors know names of variables
         if kinds:
             yield Breach(
                 rule="secrets",
