@@ -18,6 +18,7 @@ import os
 import resource
 import signal
 import sys
+import warnings  # noqa: F401 - `os.execvpe` imports it, and in the image's tree there is none of our modules
 from typing import Any, NoReturn
 
 from envcatalog.run.kernel import (
