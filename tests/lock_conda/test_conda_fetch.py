@@ -145,6 +145,29 @@ def test_credentials_of_the_ecosystem(
     assert os.environ["HOME"] not in ("", "/root")
 
 
+@pytest.mark.parametrize(
+    ("user", "token"), [("me:hidden@", ""), ("", "t/hidden"), ("me:hidden@", "t/hidden")]
+)
+def test_secrets_of_an_address_are_kept_nowhere(
+    server: ChannelServer, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str, token: str
+) -> None:
+    server.login = user.rstrip("@")
+    if token:
+        (server.folder / token).mkdir(parents=True)
+        (server.folder / "own").rename(server.folder / token / "own")
+    rc = tmp_path / "condarc"
+    rc.write_text(f"channel_alias: http://{user}127.0.0.1:{server.port}/{token}\n")
+    monkeypatch.setenv("CONDARC", str(rc))
+    settings = Settings()
+    request = solve.CondaRequest(specs=("tool",), channels=("own",), platform=AMD64)
+    [tool] = solve.solve_conda(request, settings=settings, cache=cache)
+    assert tool.channel == "own"
+    assert ArtefactStore(cache, settings, Silent()).path(tool).is_file()
+    kept = [path for path in cache.rglob("*") if path.is_file() and b"hidden" in path.read_bytes()]
+    assert kept == []
+    assert not [path for path in cache.rglob("*") if "hidden" in path.name]
+
+
 def test_without_credentials_the_channel_is_said_to_refuse(server: ChannelServer, cache: Path) -> None:
     server.login = "me:hidden"
     with pytest.raises(UserError) as error:

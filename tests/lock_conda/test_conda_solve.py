@@ -74,6 +74,25 @@ def test_the_channel_s_rank_decides_unless_it_is_disabled(
     assert (tool.version, tool.channel) == ("9.0", "other")
 
 
+def test_of_two_names_of_one_place_the_first_is_locked(solver: Solver, own: RecordChannel) -> None:
+    own.add("tool")
+    solver.settings = Settings(channels=tuple(CondaChannel(name=name, url=own.url) for name in ("a", "own")))
+    assert [package.channel for package in solver("tool", channels=("own", "a"))] == ["own"]
+    assert [package.channel for package in solver("tool", channels=("a", "own"))] == ["a"]
+
+
+def test_a_name_may_stand_for_several_channels(
+    solver: Solver, own: RecordChannel, other: RecordChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rc").write_text(f"default_channels: [{own.url}, {other.url}]\n")
+    monkeypatch.setenv("CONDARC", str(tmp_path / "rc"))
+    own.add("tool", "1.0", depends=("lib",))
+    other.add("tool", "2.0")
+    other.add("lib")
+    lib, tool = solver("tool", channels=("defaults",))
+    assert (lib.channel, tool.channel, tool.version) == ("defaults", "defaults", "1.0")
+
+
 def test_the_host_is_not_asked_what_it_provides(
     solver: Solver, own: RecordChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

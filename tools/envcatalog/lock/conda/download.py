@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Coroutine
 from typing import IO, Any
 
-from envcatalog.lock.conda.channels import without_secrets
+from envcatalog.lock.conda.channels import public_address, without_secrets
+from envcatalog.lock.conda.client import client_for
 from envcatalog.lock.conda.loop import wait
 from envcatalog.lock.download import DifferentError, GoneError
 from envcatalog.model.errors import UserError
@@ -32,13 +33,15 @@ def fetch_package(
         DifferentError: other bytes than expected; `out` then holds some of them.
         UserError: the channel cannot be reached, or refuses.
     """
-    from rattler import Client
     from rattler.package_streaming import download_to_writer
 
     for attempt in range(1, ATTEMPTS + 1):
         writer = _Writer(out, size, advance)
         try:
-            wait(_watched(download_to_writer(Client.default_client(), url, writer), writer), limit=None)
+            wait(
+                _watched(download_to_writer(client_for([url]), public_address(url), writer), writer),
+                limit=None,
+            )
         except OSError as error:  # the connection broke, or nothing more came
             advance(-writer.done)
             if attempt == ATTEMPTS:

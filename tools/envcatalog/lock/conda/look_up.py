@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envcatalog.lock.conda.channels import channel_addresses, public_address
+from envcatalog.lock.conda.client import client_for
 from envcatalog.lock.conda.explain import unreachable
 from envcatalog.lock.conda.loop import wait
 from envcatalog.lock.conda.records import is_package
@@ -76,11 +77,11 @@ async def _records(
 ) -> list[RepoDataRecord]:
     import rattler
 
-    gateway = rattler.Gateway(cache_dir=cache / "conda" / "repodata", client=rattler.Client.default_client())
+    gateway = rattler.Gateway(cache_dir=cache / "conda" / "repodata", client=client_for(addresses))
     subdirs = sorted({package.subdir for package in packages})
     specs = [rattler.MatchSpec(f"{item.name}=={item.version}={item.build}") for item in packages]
     answer = await gateway.query(
-        list(addresses),
+        [public_address(address) for address in addresses],
         subdirs,  # type: ignore[arg-type]
         specs,
         recursive=False,

@@ -16,7 +16,8 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from envcatalog.definition.matchspecs import MatchSpec, read_spec
-from envcatalog.lock.conda.channels import package_addresses
+from envcatalog.lock.conda.channels import package_addresses, public_address
+from envcatalog.lock.conda.client import client_for
 from envcatalog.lock.conda.explain import unreachable
 from envcatalog.lock.conda.loop import wait
 from envcatalog.lock.provided import Provided
@@ -99,13 +100,12 @@ def _is_version(text: str) -> bool:
 
 
 async def _ask(packages: Sequence[CondaPackage], settings: Settings) -> list[tuple[Project, ...]]:
-    from rattler import Client
-
-    client, turns = Client.default_client(), asyncio.Semaphore(_PARALLEL)
+    places = {package.sha256: package_addresses(package, settings)[0] for package in packages}
+    client, turns = client_for(places.values()), asyncio.Semaphore(_PARALLEL)
 
     async def one(package: CondaPackage) -> tuple[Project, ...]:
         async with turns:
-            listed = await _listed(client, package_addresses(package, settings)[0])
+            listed = await _listed(client, public_address(places[package.sha256]))
         if listed is None:  # an archive from before there were such lists
             return ((re.sub(r"[-_.]+", "-", package.name), package.version),)
         return projects_in([str(entry.relative_path) for entry in listed.paths])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from envcatalog.lock.conda.channels import without_secrets
+from envcatalog.lock.conda.channels import public_address
 from envcatalog.lock.entries import entry_values, read_conda_packages
 from envcatalog.lock.fields import MAX_TEXT, Block, LockError
 from envcatalog.model.errors import Refusal
@@ -45,7 +45,7 @@ def channel_name(record: RepoDataRecord, names: Mapping[str, str]) -> str:
 
 def channel_key(url: str) -> str:
     """A channel's address as `locked_packages` takes it."""
-    return without_secrets(url).rstrip("/")
+    return public_address(url).rstrip("/")
 
 
 def is_package(record: RepoDataRecord, package: CondaPackage) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envcatalog.definition.matchspecs import MatchSpec, read_spec
-from envcatalog.lock.conda.channels import channel_addresses
+from envcatalog.lock.conda.channels import channel_addresses, public_address
+from envcatalog.lock.conda.client import client_for
 from envcatalog.lock.conda.explain import no_solution, unreachable
 from envcatalog.lock.conda.loop import wait
 from envcatalog.lock.conda.records import channel_key, is_package, locked_packages, record_of
@@ -86,7 +87,10 @@ def solve_conda(request: CondaRequest, *, settings: Settings, cache: Path) -> tu
         raise unreachable(error, request.channels) from None
     already = {package.name for package in request.present}
     added = (record for record in records if record.name.normalized not in already)
-    known = {channel_key(url): name for name in names for url in addresses[name]}
+    known: dict[str, str] = {}
+    for name in (*request.channels, *names):  # of two names of one place the more important one
+        for url in addresses[name]:
+            known.setdefault(channel_key(url), name)
     return locked_packages(added, known, request.platform)
 
 
@@ -97,7 +101,9 @@ async def _solve(
 
     import rattler
 
-    gateway = rattler.Gateway(cache_dir=cache / "conda" / "repodata", client=rattler.Client.default_client())
+    client = client_for(url for urls in addresses.values() for url in urls)
+    gateway = rattler.Gateway(cache_dir=cache / "conda" / "repodata", client=client)
+    addresses = {name: tuple(map(public_address, urls)) for name, urls in addresses.items()}
     channels = [url for name in request.channels for url in addresses[name]]
     present = await _records(gateway, request.present, request.subdirs, addresses)
     kept = [package for package in request.preferred if package.channel in addresses]
