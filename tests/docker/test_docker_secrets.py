@@ -129,8 +129,8 @@ def test_a_secret_is_nowhere(
     place.monkeypatch.setenv("TOKEN", SECRET)
     text = (
         f"{FROM_BASE}RUN --mount=type=secret,id=token cat /run/secrets/token && echo seen > /seen\n"
-        "RUN --mount=type=secret,id=ca-bundle --mount=type=secret,id=netrc,target=/root/.netrc "
-        "cat /run/secrets/ca-bundle /root/.netrc && ls /run/secrets\n"
+        "RUN --mount=type=secret,id=ca-bundle --mount=type=secret,id=netrc,target=/run/netrc "
+        "cat /run/secrets/ca-bundle /run/netrc && ls /run/secrets\n"
     )
     add(place, "app", text, "checks: ['cat /seen']\n", base=BASE)
     asked = ("publish", "app", "--registry", registry, "--network", "none", "--secret", "id=token,env=TOKEN")

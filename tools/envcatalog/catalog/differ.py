@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from envcatalog.definition.canonical import definition_values
@@ -45,7 +45,7 @@ class Side:
 
 def diff_sides(before: Side, after: Side) -> tuple[Change, ...]:
     """Changes sorted by path; empty when nothing that is built differs."""
-    changes = [*_settings(before, after), *_base_digest(before, after)]
+    changes = [*_settings(before, after), *_base_digest(before, after), *_dockerfile(before, after)]
     for kind in PACKAGE_KINDS:
         changes += _packages(kind, before, after)
     return tuple(sorted(changes, key=lambda change: (change.path, change.kind)))
@@ -118,6 +118,23 @@ def _base_digest(before: Side, after: Side) -> list[Change]:
     if old == new or not old or not new:
         return []
     return [Change(path="base.digest", kind="changed", before=old, after=new)]
+
+
+def _dockerfile(before: Side, after: Side) -> Iterator[Change]:
+    """The Dockerfile's own bytes, its context, and the images that it names."""
+    old, new = _dockerfile_values(before), _dockerfile_values(after)
+    for path in sorted(old.keys() | new.keys()):
+        if old.get(path) != new.get(path):
+            kind: ChangeKind = "added" if path not in old else "removed" if path not in new else "changed"
+            yield Change(path=f"dockerfile.{path}", kind=kind, before=old.get(path), after=new.get(path))
+
+
+def _dockerfile_values(side: Side) -> dict[str, str]:
+    locked = side.lock.dockerfile if side.lock else None
+    if locked is None:
+        return {}
+    images = {f"images.{image.image}": image.digest for image in locked.images}
+    return {"content": locked.dockerfile, "context.files": locked.context, **images}
 
 
 def _packages(kind: str, before: Side, after: Side) -> list[Change]:

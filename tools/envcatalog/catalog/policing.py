@@ -49,7 +49,9 @@ def policy_problems(
         chain = _chain(name, readings)
         if not chain or chain[-1].archived:
             continue
-        locks = tuple(_lock(content, item.name) if needs_locks else None for item in chain)
+        # A Dockerfile's images are bases, and only its lock says what they are.
+        read = needs_locks or (policy.base is not None and chain[-1].dockerfile is not None)
+        locks = tuple(_lock(content, item.name) if read else None for item in chain)
         subjects[name] = Subject(chain=chain, locks=locks, before=_before(newest, name, locks[-1]))
         if locks[-1] is not None and policy.banned:
             data = content.source.read(lock_path(name)) or b""

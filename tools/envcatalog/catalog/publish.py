@@ -168,7 +168,7 @@ class _Run:
             if version is None or not version.image:
                 version = self._claim(item)
             if version.image != item.image.digest:
-                raise not_reproduced(version, item.image.digest)
+                raise not_reproduced(version, item.image.digest, self.content.plan(name).builder)
             index = Manifest(digest=item.image.digest, media_type=MEDIA_INDEX, data=item.image.index)
             self._tag_soon(version, index)
             rows[name] = self._row(item.action, version, "published", item.checks)

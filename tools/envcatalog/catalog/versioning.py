@@ -18,6 +18,7 @@ from envcatalog.git.image_record import IMAGES
 from envcatalog.git.remote import SyncReport, default_remote, sync_versions
 from envcatalog.git.versions import TAGS, versions
 from envcatalog.lock.file import lock_digest
+from envcatalog.model.environment import BuilderName
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.version import Version
 
@@ -88,7 +89,7 @@ def claim_version(
     if not image or version.image == image:
         return version
     if version.image:
-        raise not_reproduced(version, image)
+        raise not_reproduced(version, image, content.plan(name).builder)
     return record_image(catalog.repository, version, image=image, checks=checks, remote=remote)
 
 
@@ -109,10 +110,17 @@ def facts_of(
     )
 
 
-def not_reproduced(version: Version, image: str) -> Refusal:
+def not_reproduced(version: Version, image: str, builder: BuilderName = "embedded") -> Refusal:
     """The image of a version was recorded, and building it again gives another one."""
+    message = f"`{version.reference}` was {version.image}, but building it again gives {image}"
+    if builder == "docker":
+        return Refusal(
+            message,
+            "a Docker Engine's images are not reproducible by promise: push the image again from where it still is, or "
+            "change the Dockerfile to make another version",
+        )
     return Refusal(
-        f"`{version.reference}` was {version.image}, but building it again gives {image}",
+        message,
         "the recorded image is not reproduced: look for an edited lock, or another release of envcat",
     )
 

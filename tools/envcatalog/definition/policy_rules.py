@@ -16,6 +16,7 @@ from envcatalog.model.settings import Settings
 def breaches(subject: Subject, policy: Policy, settings: Settings) -> Iterator[Breach]:
     """All breaches but those of `secrets`, which need a detector (`policy_secrets`)."""
     yield from _base(subject, policy)
+    yield from _dockerfile(subject, policy)
     for package in policy.banned:
         yield from banned(subject, package)
     for package in policy.required:
@@ -51,6 +52,29 @@ def _base(subject: Subject, policy: Policy) -> Iterator[Breach]:
             reason=rule.reason,
             hint=hint,
         )
+
+
+def _dockerfile(subject: Subject, policy: Policy) -> Iterator[Breach]:
+    """A Dockerfile's images are bases, too; the lock names each of them."""
+    rule, lock = policy.base, subject.lock
+    if rule is None or subject.environment.dockerfile is None:
+        return
+    if lock is None or lock.dockerfile is None:
+        message = "what the Dockerfile starts from is not locked, so it cannot be judged"
+        yield Breach(rule="base", message=message, path=("dockerfile",), at_key=True, warning=True)
+        return
+    for image in lock.dockerfile.images:
+        if not fits(image.image, rule.images):
+            allowed = listed(rule.images) if rule.images else "no `image` as a base"
+            yield Breach(
+                rule="base",
+                message=f"the Dockerfile uses the image {show(image.image)}, which is not allowed",
+                path=("dockerfile",),
+                at_key=True,
+                locked=True,
+                reason=rule.reason,
+                hint=f"the policy allows {allowed}",
+            )
 
 
 def _owners(subject: Subject, policy: Policy) -> Iterator[Breach]:
