@@ -58,7 +58,6 @@ _JVM = "/usr/lib/jvm/java-{java}-openjdk-{architecture}"
 ALTERNATIVES: dict[str, tuple[Alternative, ...]] = {
     "debianutils": (_program("which", "/usr/bin/which.debianutils", 0),),
     "gawk": (_program("awk", "/usr/bin/gawk", 10), _program("nawk", "/usr/bin/gawk", 10)),
-    "libatlas3-base": _libraries("atlas", 35, _BLAS, _LAPACK),
     "libblas3": _libraries("blas", 10, _BLAS),
     "liblapack3": _libraries("lapack", 10, _LAPACK),
     "libopenblas0-openmp": _libraries("openblas-openmp", 95, _BLAS, _LAPACK, _OPENBLAS),
@@ -92,7 +91,7 @@ def system_links(debs: Iterable[Deb], platform: str) -> dict[str, str]:
     chosen: dict[str, tuple[int, Alternative]] = {}
     links: dict[str, str] = {}
     for deb in sorted(debs, key=lambda deb: deb.name):
-        for item in _offered(deb.name, platform):
+        for item in offered_by(deb.name, platform):
             if item.link not in chosen or chosen[item.link][0] < item.priority:
                 chosen[item.link] = (item.priority, item)
         links |= {path[1:]: target for path, target in LINKS.get(deb.name, ())}
@@ -110,7 +109,8 @@ def java_home(debs: Iterable[Deb], platform: str) -> str | None:
     return _JVM.format(java=max(versions), architecture=_ARCHITECTURES[platform])
 
 
-def _offered(name: str, platform: str) -> Iterator[Alternative]:
+def offered_by(name: str, platform: str) -> Iterator[Alternative]:
+    """What a package offers on a platform."""
     java = _JAVA.match(name)
     values = {
         "triplet": _TRIPLETS[platform],

@@ -31,7 +31,6 @@ TREATED: Mapping[str, str] = {
     "fontconfig-config": _LINKS,
     "gawk": _LINKS,
     "git": "the script moves folders of versions before 2.0",
-    "libatlas3-base": _LINKS,
     "libblas3": _LINKS,
     "libc6": "the script restarts services on upgrades; libraries are found without a cache",
     "libgcrypt20": "the script removes libraries that were left by hand",
