@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -139,3 +141,20 @@ def test_the_python_of_a_child_is_its_base_s() -> None:
             "`python.interpreter` is not the one of the base `a`, `/opt/env/bin/python3.11`",
         ),
     ]
+
+
+def test_the_library_is_not_imported_for_common_specs() -> None:
+    specs = ["numpy=2.2", "scipy >=1.6, <2", "own::tool==1", "python=3.11.9", "Pandas"]
+    value = {
+        "name": "a",
+        "base": DEBIAN,
+        "python": {"version": "3.11"},
+        "conda": {"channels": ["own"], "packages": specs},
+    }
+    code = (
+        "import sys\n"
+        "from envcatalog.definition.reader import read_environment\n"
+        f"assert read_environment({json.dumps(value).encode()!r}, 'f', folder='a').environment\n"
+        "assert 'rattler' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

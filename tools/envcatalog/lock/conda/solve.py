@@ -12,7 +12,7 @@ from envcatalog.lock.conda.channels import channel_addresses, public_address
 from envcatalog.lock.conda.client import client_for
 from envcatalog.lock.conda.explain import no_solution, unreachable
 from envcatalog.lock.conda.loop import wait
-from envcatalog.lock.conda.records import channel_key, is_package, locked_packages, record_of
+from envcatalog.lock.conda.records import channel_key, locked_packages, record_of
 from envcatalog.lock.conda.virtual import ARCHSPEC
 from envcatalog.lock.entries import SUBDIRS
 from envcatalog.model.environment import ChannelPriority
@@ -166,9 +166,9 @@ async def _records(
             recursive=False,
             channel_relations="disabled",
         )
-        records = [record for source in answer for record in source]
+        records = {(record.file_name, record.sha256): record for source in answer for record in source}
         for package in ours:
-            record = next((record for record in records if is_package(record, package)), None)
+            record = records.get((package.file, bytes.fromhex(package.sha256)))
             if record is None and needed:
                 record = record_of(package, addresses[channel][0])
             found += [record] if record is not None else []
