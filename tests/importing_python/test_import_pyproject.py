@@ -80,7 +80,7 @@ def test_a_project() -> None:
         " | it is installed from its `git`; a definition names packages of an index",
         "pyproject.toml:33:! tuned: index internal"
         " | it has an index of its own; name that in `indexes` of `catalog.yaml`",
-        "pyproject.toml:35:! [[tool.uv.index]] https://**********@index.example.com/simple"
+        "pyproject.toml:36:! [[tool.uv.index]] https://**********@index.example.com/simple"
         " | name the index in `indexes` of `catalog.yaml`",
     ]
 
@@ -215,7 +215,7 @@ def test_poetry() -> None:
         "pyproject.toml:18:! either = <1 || >=3 | a definition has no `||`; carried over as `>=3` alone",
         "pyproject.toml:21: extra more | 1 optional requirement; taken with `--extra more`",
         "pyproject.toml:23: group dev | 1 optional requirement; taken with `--group dev`",
-        "pyproject.toml:27:! [[tool.poetry.source]] https://index.example.com/simple"
+        "pyproject.toml:28:! [[tool.poetry.source]] https://index.example.com/simple"
         " | name the index in `indexes` of `catalog.yaml`",
     ]
     more = imported("pyproject.toml", POETRY, extras=("more",), groups=("dev",))

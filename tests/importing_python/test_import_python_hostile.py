@@ -116,26 +116,33 @@ scalars = (
     | st.booleans()
     | st.integers(-1, 70000)
 )
-keys = st.sampled_from(
-    """project name version description requires-python dependencies dynamic optional-dependencies tool poetry uv
-    sources index group dev-dependencies extras python file git url markers platform optional source marker packages
-    package lock-version created-by registry virtual editable extra wheels requirements manifest
-    image build path dockerfile_path conda_file tags os_type inference_config liveness_route scoring_route port
-    environment docker baseImage baseDockerfile baseImageRegistry address condaDependencies condaDependenciesFile
-    userManagedDependencies channels pip spark r cranPackages environmentVariables shmSize architecture""".split()
-)  # fmt: skip
+KEYS = """
+project name version description requires-python dependencies dynamic optional-dependencies tool poetry uv
+sources index group dev-dependencies extras python file git url markers platform optional source marker packages
+package lock-version created-by registry virtual editable extra wheels requirements manifest
+image build path dockerfile_path conda_file tags os_type inference_config liveness_route scoring_route port
+environment docker baseImage baseDockerfile baseImageRegistry address condaDependencies condaDependenciesFile
+userManagedDependencies channels pip spark r cranPackages environmentVariables shmSize architecture
+"""
+keys = st.sampled_from(KEYS.split())
 values = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4),
     max_leaves=12,
 )
 SHAPES: dict[str, list[tuple[str, ...]]] = {
-    "pyproject": [("project",), ("tool", "poetry"), ("tool", "uv"), ("dependency-groups",), ("tool", "setuptools", "dynamic")],
+    "pyproject": [
+        ("project",),
+        ("tool", "poetry"),
+        ("tool", "uv"),
+        ("dependency-groups",),
+        ("tool", "setuptools", "dynamic"),
+    ],
     "pylock": [("packages",)],
     "uv-lock": [("package",), ("manifest",)],
     "azureml": [(), ("image",), ("build",), ("conda_file",), ("tags",), ("inference_config",)],
     "azureml-v1": [("python",), ("docker",), ("spark",), ("r",), ("environmentVariables",)],
-}  # fmt: skip
+}
 
 
 @st.composite
@@ -193,6 +200,7 @@ def test_no_image_makes_a_traceback(value: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "data"),
     [
+        ("requirements", b"\xc2\xa0"),
         ("requirements", b"a " * 500_000),
         ("requirements", b"a==1 \\\n" * 100_000),
         ("requirements", b"a; " + b"(" * 4000),
@@ -211,7 +219,7 @@ def test_no_image_makes_a_traceback(value: Any) -> None:
         ("dockerfile", b"FROM a:1\nCOPY " + b"*" * 300 + b"z /\n"),
         ("dockerfile", b"FROM " + b"${A:-" * 100_000),
     ],
-    ids=range(17),
+    ids=range(18),
 )
 def test_nothing_hangs(kind: str, data: bytes) -> None:
     attempt("requirements", b"six")  # what is imported on the first use counts for none of them

@@ -119,8 +119,8 @@ class _Reading:
             self.note(line, f"it has more than {MAX_LINE} characters")
             return
         requirement, options = split_line(line.text)
-        if requirement:
-            self.requirement(requirement, options, line, constrains=constrains)
+        if requirement or not options:
+            self.requirement(requirement or line.text, options, line, constrains=constrains)
             return
         name, value = options[0]
         if name in INCLUDES:

@@ -68,6 +68,6 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _said(number: int, parts: list[str]) -> Iterator[tuple[int, str]]:
-    line = _COMMENT.sub("", " ".join(parts)).strip(" \t\r\n\f\v\0\ufeff\u200b")
+    line = _COMMENT.sub("", " ".join(parts)).strip().strip("\0\ufeff\u200b").strip()
     if line:
         yield number, line
