@@ -91,8 +91,9 @@ def test_a_failing_step(place: Workplace, engine: Engine) -> None:
 
 
 @pytest.mark.engine
-def test_a_build_that_takes_too_long(place: Workplace, engine: Engine) -> None:
-    add(place, "app", FROM_BASE + FOREVER, base=BASE)
+@pytest.mark.parametrize("mount", ["", "--mount=type=tmpfs,target=/mnt "], ids=["classic", "buildkit"])
+def test_a_build_that_takes_too_long(place: Workplace, engine: Engine, mount: str) -> None:
+    add(place, "app", FROM_BASE + FOREVER.replace("RUN ", f"RUN {mount}"), base=BASE)
     done = place.run(
         "publish", "app", "--registry", place.images, "--network", "none", "--build-timeout", "3"
     )

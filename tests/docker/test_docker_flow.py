@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from docker_support import Engine, add, edit_file, user_managed
 
+from envcatalog.registry.open import open_registry
 from support.catalogs import Workplace
 
 TOOLS = "oci:bases:tools"
@@ -123,6 +126,54 @@ def test_on_another_environment(place: Workplace, registry: str, engine: Engine,
     place.edit("tools", "'yes'", "'no'")
     place.lock("tools")
     assert place.plan("app") == [("app", "refuse", "lock is stale: base `tools` changed", None)]
+
+
+@pytest.mark.engine
+@pytest.mark.registry
+@pytest.mark.parametrize("to_folder", [False, True], ids=["registry", "folder"])
+def test_a_dockerfile_on_a_dockerfile(
+    place: Workplace, registry: str, engine: Engine, tmp_path: Path, to_folder: bool
+) -> None:
+    """On another machine the published image is what it stands on, and not one that is built again."""
+    where = f"oci:{tmp_path / 'layout'}" if to_folder else registry
+    add(place, "below", FROM_BASE + "RUN cat /proc/sys/kernel/random/uuid > /chance\n", base=BASE)
+    asked = ("--registry", where, "--network", "none", "--format", "json")
+    first = place.run("publish", "below", *asked)
+    assert first.code == 0, first.err
+    add(place, "above", FROM_BASE + "RUN cp /chance /copied\n", base="{environment: below}")
+    engine.forget()
+    place.cache = tmp_path / "another"
+    done = place.run("publish", "above", *asked)
+    assert done.code == 0, done.err
+    assert "below" not in done.err
+    layers = {}
+    with closing(open_registry(where, cache=tmp_path / "third")) as opened:
+        for name, row in (("below", first), ("above", done)):
+            repository = opened.repository(name)
+            index = repository.manifest(row.json["published"][0]["digest"])
+            assert index is not None
+            found = repository.manifest(json.loads(index.data)["manifests"][0]["digest"])
+            assert found is not None
+            layers[name] = [layer["digest"] for layer in json.loads(found.data)["layers"]]
+    assert (layers["above"][:2], len(layers["above"])) == (layers["below"], 3)
+
+
+@pytest.mark.engine
+@pytest.mark.registry
+def test_images_are_locked_until_they_are_upgraded(place: Workplace, registry: str) -> None:
+    publish_base(place)
+    add(place, "app", f"FROM {registry}/tools:latest\n")
+    before = json.loads((place.root / "catalog/app/lock.json").read_text())["dockerfile"]["images"]
+    place.edit("tools", "name: tools", "name: tools\nvariables: {A: b}")
+    place.lock("tools")
+    place.commit("Edit tools")
+    assert place.published("tools") == [("tools", 2, "published", "definition changed")]
+    edit_file(place, "app", "Dockerfile", f"FROM {registry}/tools:latest\nUSER 1\n")
+    assert json.loads((place.root / "catalog/app/lock.json").read_text())["dockerfile"]["images"] == before
+    done = place.run("lock", "--upgrade", "app")
+    after = json.loads((place.root / "catalog/app/lock.json").read_text())["dockerfile"]["images"]
+    assert after[0]["digest"] != before[0]["digest"]
+    assert f"changed  dockerfile.images.{registry}/tools:latest" in done.out
 
 
 @pytest.mark.engine

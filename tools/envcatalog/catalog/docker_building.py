@@ -119,7 +119,18 @@ def image_base(workshop: Workshop, locked: LockedImage, platform: str) -> Docker
 
 
 def _environment(workshop: Workshop, content: Content, name: str, platform: str) -> DockerBase:
-    built = workshop.build(content, content.locked_plan(name), {})
+    plan = content.locked_plan(name)
+    if (
+        plan.builder == "docker"
+        and workshop.published
+        and not find_image(workshop.cache, plan.digest, platform)
+    ):
+        # Built again, it would be another image than the one that people use.
+        published = workshop.published(name, plan.digest, platform)
+        if published is not None:
+            image = workshop.base(published)
+            return _loaded(workshop, image.config, image.layers)
+    built = workshop.build(content, plan, {})
     chosen = next(item for item in built.platforms if item.platform == platform)
     return _loaded(workshop, chosen.config, chosen.layers)
 

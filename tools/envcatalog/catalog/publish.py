@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from envcatalog.catalog.checking import check_image, how_checked
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.known import VersionsByName
 from envcatalog.catalog.lifecycle import warn_of_actions
+from envcatalog.catalog.published_base import find_published
 from envcatalog.catalog.tagging import tag_version
 from envcatalog.catalog.versioning import (
     claim_version,
@@ -83,6 +85,7 @@ def publish_names(
             versions=versions,
             tags=Background(inline=registry.startswith("oci:")),
         )
+        catalog.workshop.published = partial(find_published, opened, versions)
         with run.tags:
             return run.publish(actions)
 

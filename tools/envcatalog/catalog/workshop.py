@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envcatalog.catalog.content import Content
+from envcatalog.catalog.published_base import FindPublished
 from envcatalog.lock.conda.channels import rooted
 from envcatalog.model.docker import BuildOptions
 from envcatalog.model.errors import UserError
@@ -31,6 +32,9 @@ class Workshop:
         root: the catalog's root, to which ``oci:`` bases and the settings' folders are relative.
         cache: folder for artefacts, layers and blobs; safe to share between processes and to delete.
         options: of docker builds.
+
+    Attributes:
+        published: finds what is published already, by name, plan and platform; None where no registry is at hand.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class Workshop:
         self.settings = rooted(settings, root)
         self.progress = progress
         self.options = options or BuildOptions()
+        self.published: FindPublished | None = None
 
     @cached_property
     def artefacts(self) -> ArtefactStore:
