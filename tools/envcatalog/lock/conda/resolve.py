@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from envcatalog.lock.conda.projects import provided_projects
@@ -11,6 +11,7 @@ from envcatalog.lock.conda.solve import CondaRequest, solve_conda
 from envcatalog.lock.conda.virtual import virtual_packages
 from envcatalog.lock.provided import Provided
 from envcatalog.model.digest import json_digest
+from envcatalog.model.environment import Conda
 from envcatalog.model.errors import Refusal
 from envcatalog.model.lock import Bytecode, CondaPackage
 
@@ -57,25 +58,45 @@ def lock_conda(work: Work) -> Mapping[str, tuple[CondaPackage, ...]]:
         )
     last = {item.platform: item.conda for item in work.previous.platforms} if work.previous else {}
     names = [package.name for packages in last.values() for package in packages]
-    found = dict(last) if work.unchanged("conda", digest, names) else {}
-    for platform in sorted(work.environment.platforms):
-        if platform in found:
-            continue
-        python = next((item.version for item in _all(work, found) if item.name == PYTHON), None)
-        request = CondaRequest(
-            specs=_specs(work),
-            channels=conda.channels,
-            platform=platform,
-            priority=conda.channel_priority,
-            virtual=virtual_packages(conda, platform, work.suite),
-            present=work.parent.conda(platform) if work.parent else (),
-            parent=work.parent.environment if work.parent else "",
-            preferred=_preferred(work, last.get(platform, ())),
-            constraints=(f"{PYTHON}=={python}",) if python else (),
-        )
-        work.progress.step(f"resolving conda packages for {platform}")
-        found[platform] = solve_conda(request, settings=work.settings, cache=work.cache)
-        _check_wheels(work, platform, found[platform])
+    kept = last if work.unchanged("conda", digest, names) else {}
+    found = dict(kept)
+    missing = [platform for platform in sorted(work.environment.platforms) if platform not in kept]
+    for platform in missing:
+        python = _python(_all(work, found))
+        try:
+            found[platform] = _solve(work, conda, platform, python)
+        except Refusal:
+            # The newest Python of one platform may not be there on another, and an older one on all of them.
+            common = _python(_solve(work, conda, platform, None)) if python and not kept else python
+            if common == python:
+                raise
+            try:
+                return {name: _solve(work, conda, name, common) for name in missing}
+            except Refusal as error:
+                raise Refusal(
+                    f"no version of Python fits all platforms: {python} is for {missing[0]}, and {common} for {platform}",
+                    "ask for a version that is there for all of them, or leave a platform out",
+                ) from error
+    return found
+
+
+def _solve(work: Work, conda: Conda, platform: str, python: str | None) -> tuple[CondaPackage, ...]:
+    """One platform, with exactly this version of Python where it has one at all."""
+    last = {item.platform: item.conda for item in work.previous.platforms} if work.previous else {}
+    request = CondaRequest(
+        specs=_specs(work),
+        channels=conda.channels,
+        platform=platform,
+        priority=conda.channel_priority,
+        virtual=virtual_packages(conda, platform, work.suite),
+        present=work.parent.conda(platform) if work.parent else (),
+        parent=work.parent.environment if work.parent else "",
+        preferred=_preferred(work, last.get(platform, ())),
+        constraints=(f"{PYTHON}=={python}",) if python else (),
+    )
+    work.progress.step(f"resolving conda packages for {platform}")
+    found = solve_conda(request, settings=work.settings, cache=work.cache)
+    _check_wheels(work, platform, found)
     return found
 
 
@@ -165,6 +186,10 @@ def _preferred(work: Work, last: Sequence[CondaPackage]) -> tuple[CondaPackage, 
     if work.upgrade:
         return ()
     return tuple(package for package in last if package.name not in work.upgrade_packages)
+
+
+def _python(packages: Iterable[CondaPackage]) -> str | None:
+    return next((item.version for item in packages if item.name == PYTHON), None)
 
 
 def _all(work: Work, found: Mapping[str, tuple[CondaPackage, ...]]) -> list[CondaPackage]:
