@@ -214,6 +214,10 @@ LIES: dict[str, tuple[dict[str, bytes], str]] = {
         paths({"_path": "a", "path_type": "hardlink", "file_mode": "x"}),
         "`info/paths.json` has a malformed entry",
     ),
+    "half a character": (
+        paths({"_path": "a", "path_type": "hardlink", "prefix_placeholder": "/a\ud800"}),
+        "`info/paths.json` cannot be read",
+    ),
     "a path twice": (
         paths({"_path": "a", "path_type": "hardlink"}, {"_path": "a", "path_type": "softlink"}),
         "the package's list of files names one path twice",

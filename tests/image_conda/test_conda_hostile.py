@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +125,25 @@ def test_packages_that_cannot_be_installed_are_named(tmp_path: Path, name: str) 
     with pytest.raises(Refusal) as caught:
         layer_tar(tmp_path, (locked_package(path),), tmp_path, python=None)
     assert caught.value.message == f"`bad-1.0-0.conda`: {message}"
+
+
+def test_a_record_holds_only_plain_values(tmp_path: Path) -> None:
+    odd = {
+        "timestamp": float("inf"),
+        "license": {"a": 1},
+        "constrains": [1],
+        "track_features": "x",
+        "arch": "x86",
+    }
+    path = write_package(tmp_path, "odd", index=odd)
+    data = layer_tar(tmp_path, (locked_package(path),), tmp_path, python=None)
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        stream = archive.extractfile("opt/env/conda-meta/odd-1.0-0.json")
+        assert stream is not None
+        record = json.loads(stream.read())
+    assert {name: record.get(name) for name in odd} == {
+        "timestamp": None, "license": None, "constrains": None, "track_features": "x", "arch": "x86"
+    }  # fmt: skip
 
 
 def test_a_free_threaded_python_is_refused(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ Noarch = Literal["", "python", "generic"]
 OLD_PLACEHOLDER = "/opt/anaconda1anaconda2" + "anaconda3"
 
 _KINDS: dict[str, PathKind] = {"hardlink": "file", "softlink": "softlink", "directory": "directory"}
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 # "Entry points" of the PyPA specifications; the names go into a program, so they are names and nothing else.
 _ENTRY_POINT = re.compile(
@@ -190,6 +191,8 @@ def _object(files: Mapping[str, bytes], name: str, *, required: bool = False) ->
         return {}
     try:
         value = json.loads(files[name])
+        if _SURROGATE.search(files[name]):
+            json.dumps(value, ensure_ascii=False).encode()  # halves of characters, which are in no file name
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):

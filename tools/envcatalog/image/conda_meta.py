@@ -55,7 +55,7 @@ def record(
         cached = (pyc_path(item.path, target) for item in unpacked.files if item.path in compiled)
         paths += [{"_path": _inside(path), "path_type": "pyc_file"} for path in cached]
     paths.sort(key=lambda path: str(path["_path"]))
-    value: dict[str, Any] = {name: index[name] for name in _FROM_INDEX if index.get(name) is not None}
+    value: dict[str, Any] = {name: index[name] for name in _FROM_INDEX if _is_plain(index.get(name))}
     value |= {
         "name": package.name,
         "version": package.version,
@@ -125,6 +125,13 @@ def _file(path: str, item: Placed, node: File, entry: PathEntry) -> dict[str, An
     if entry.placeholder:
         value |= {"file_mode": entry.mode, "prefix_placeholder": entry.placeholder}
     return value
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a field of a stranger's has one spelling in JSON, and is of a kind that such fields are."""
+    if isinstance(value, list):
+        return all(isinstance(item, str) for item in value)
+    return isinstance(value, str | int)
 
 
 def _inside(path: str) -> str:
