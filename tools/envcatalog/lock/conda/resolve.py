@@ -74,7 +74,8 @@ def lock_conda(work: Work) -> Mapping[str, tuple[CondaPackage, ...]]:
                 return {name: _solve(work, conda, name, common) for name in missing}
             except Refusal as error:
                 raise Refusal(
-                    f"no version of Python fits all platforms: {python} is for {missing[0]}, and {common} for {platform}",
+                    f"no version of Python fits all platforms: {python} is for {missing[0]}, "
+                    f"and {common} for {platform}",
                     "ask for a version that is there for all of them, or leave a platform out",
                 ) from error
     return found
