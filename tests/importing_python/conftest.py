@@ -1,0 +1,5 @@
+"""Whole catalogs."""
+
+from support.catalog_fixtures import index, workplace
+
+__all__ = ["index", "workplace"]
