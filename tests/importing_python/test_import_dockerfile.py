@@ -67,7 +67,7 @@ def test_files_with_the_names_of_ours_go_into_a_folder() -> None:
     ("step", "names"),
     [
         ("RUN --mount=type=bind,source=requirements.txt,target=/r pip install -r /r", {"requirements.txt"}),
-        ("RUN --mount=type=cache,target=/root/.cache pip install six", set()),
+        ("RUN --mount=type=cache,target=/var/cache/pip pip install six", set()),
         ("RUN --mount=type=bind,from=registry.example.com/b:1,target=/b true", set()),
         ("ONBUILD COPY requirements.txt /", {"requirements.txt"}),
         ("COPY app/*.py /", {"app/main.py"}),
