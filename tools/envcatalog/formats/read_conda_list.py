@@ -10,9 +10,10 @@ import re
 from envcatalog.definition.foreign import read_text
 from envcatalog.formats.conda_draft import CondaReading
 from envcatalog.formats.conda_systems import MACOS, WINDOWS, made_on, only_for
+from envcatalog.formats.match_spec import SUBDIRS
 from envcatalog.model.draft import Draft, Files, Wanted
 
-_PLATFORM = re.compile(r"#\s*platform:\s*(win|osx)-")
+_PLATFORM = re.compile(r"#\s*platform:\s*(\S+)")
 _BY_PIP = re.compile(r"(?P<name>[^=\s]+)={1,2}(?P<version>[^=\s]+)=(?:pypi_\S*|<pip>)\Z")
 _FROM_FOLDER = re.compile(r"\S+=(?:dev_[0-9]+|<develop>)\Z")
 _NAME = re.compile(r"(?:.*::)?([A-Za-z0-9_.-]+)")
@@ -23,7 +24,10 @@ def read(data: bytes, origin: str, files: Files, wanted: Wanted) -> Draft:
     reading = CondaReading(origin=origin, files=files, wanted=wanted)
     lines = [line.strip() for line in read_text(data, origin).split("\n")]
     platform = next((match[1] for match in map(_PLATFORM.match, lines) if match), "")
-    reading.system = {"win": WINDOWS, "osx": MACOS}.get(platform) or made_on("", map(_name, lines))
+    system = {"win": WINDOWS, "osx": MACOS}.get(platform.partition("-")[0])
+    reading.system = system or made_on("", map(_name, lines))
+    if platform in SUBDIRS:
+        reading.platforms.add(SUBDIRS[platform])
     for number, line in enumerate(lines, 1):
         if not line or line.startswith("#"):
             continue
