@@ -195,6 +195,19 @@ def test_a_refusal_names_the_line(place: Workplace, tmp_path: Path) -> None:
     assert "lost: ../src/environment.yml:2: python=2.7: Python 3.11 was asked for instead\n" in done.err
 
 
+def test_what_would_not_be_valid_is_refused_at_its_line(place: Workplace, tmp_path: Path) -> None:
+    (tmp_path / "src/hidden.yml").write_text(
+        "channels: [a]\ndependencies: [python=3.11]\nvariables:\n  B: x\n  A: 'x\u202e'\n"
+    )
+    assert tuple(place.run("new", "demo", "--from", "../src/hidden.yml")) == (
+        1,
+        "",
+        "error: ../src/hidden.yml:5: the line holds the bidirectional control character U+202E\n"
+        "hint: remove it; in a double-quoted string only `\\n` and `\\t` may be written as escapes\n",
+    )
+    assert not (place.root / "catalog/demo").exists()
+
+
 def test_the_sdk(place: Workplace, tmp_path: Path) -> None:
     source = str(tmp_path / "src/environment.yml")
     with Catalog.open(place.root, cache=place.cache) as catalog:

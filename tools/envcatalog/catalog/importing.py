@@ -190,9 +190,13 @@ def _looks_like_image(source: str) -> bool:
 def _not_valid(problems: tuple[Problem, ...], draft: Draft, source: str) -> Refusal:
     """The first problem, at the line of the source that it comes from."""
     problem = problems[0]
-    for text, (file, line) in draft.places.items():
-        if text in problem.source or text in problem.message:
-            return refusal(file, line, problem.message, problem.hint)
+    line = problem.source.strip()
+    found = [text for text in draft.places if text in line or text in problem.message]
+    # A line of its own tells more than a word in some line, and a long word more than a short one.
+    found.sort(key=lambda text: (line.startswith((f"{text}:", f"- {text}", f'- "{text}')), len(text)))
+    if found:
+        file, number = draft.places[found[-1]]
+        return refusal(file, number, problem.message, problem.hint)
     if draft.places:
         return refusal(source, 0, problem.message, problem.hint)
     return ProblemsFound(problems)
