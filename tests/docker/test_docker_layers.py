@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import py_compile
@@ -289,3 +290,21 @@ def test_which_texts_of_a_secret_file_are_secret() -> None:
     text = "[global] packages.example.com ada hunter-three https://ada:pass-word-x@x aHVudGVyLXRocmVl"
     assert guard.mask(text) == "[global] packages.example.com ada ******** https://ada:********@x ********"
     assert Guard([BuildSecret(id="ca-bundle", value=b"MII" * 20)]).longest == 0
+
+
+def test_a_layer_is_made_once_and_byte_code_above_it_still_knows_its_source(tmp_path: Path) -> None:
+    before, after = compiled(tmp_path, 1_700_000_000), compiled(tmp_path, FIXED)
+    lower = tar(member("app/module.py", b"x = 1\n"))
+    upper = tar(member("app/__pycache__/module.cpython-311.pyc", before))
+    taken = []
+    for number, layers in enumerate([(lower,), (lower, upper), (lower, upper)]):
+        place = tmp_path / f"saved-{number}"
+        place.mkdir()
+        image = take_out(read_archive(saved(*layers), place), (), tmp_path / "cache", name="u", guard=Guard())
+        taken.append(image.layers)
+        assert list(place.iterdir()) == []
+    assert taken[0][0] == taken[1][0]
+    assert taken[1] == taken[2]
+    assert taken[1][1].path is not None
+    code = listed(gzip.decompress(taken[1][1].path.read_bytes()))["app/__pycache__/module.cpython-311.pyc"]
+    assert code[3] == after

@@ -64,7 +64,9 @@ def docker_build(workshop: Workshop, content: Content, plan: ImagePlan, platform
         UserError: an image that it starts from is gone.
     """
     name = plan.environment
-    environment, lock = content.environment(name), content.fresh_lock(name)
+    # The plan was made from this very lock, so the files were compared with it already.
+    environment, lock = content.environment(name), content.lock(name)
+    assert lock is not None, "a plan has a lock"
     if environment.dockerfile is None:
         from envcatalog.catalog.docker_system import system_build
 

@@ -9,13 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from envcatalog.image.assemble import assemble_image, assemble_platform
-from envcatalog.image.codec import BlockGzip
+from envcatalog.image.cache import LayerCache
+from envcatalog.image.codec import CODEC, BlockGzip, Compressed
 from envcatalog.image.config import CREATED
 from envcatalog.image.docker_archive import SavedImage, SavedLayer
-from envcatalog.image.docker_layers import Sources, write_normal
+from envcatalog.image.docker_layers import Sources, learn_sources, write_normal
+from envcatalog.image.docker_plan import NORMAL_FORM
 from envcatalog.image.docker_secrets import Guard, Guarded
 from envcatalog.model.digest import canonical_json, json_digest
 from envcatalog.model.docker import KEY_BUILD, DockerBase
@@ -53,9 +55,13 @@ def take_out(
     folder.mkdir(parents=True, exist_ok=True)
     made: list[Layer] = []
     sources = Sources()
+    own = saved.layers[len(below) :]
     try:
-        for layer in saved.layers[len(below) :]:
-            made.append(_layer(layer, folder, sources, guard))
+        for number, layer in enumerate(own):
+            if guard.longest:  # to be looked at, whatever was seen of it before
+                made.append(_layer(layer, folder, sources, guard))
+            else:
+                made.append(_kept_layer(layer, own[:number], cache, sources))
     except BaseException:
         for kept in made:
             if kept.path is not None:
@@ -132,15 +138,33 @@ def _history(config: Mapping[str, Any], base: DockerBase | None, guard: Guard) -
         yield kept
 
 
+def _kept_layer(layer: SavedLayer, lower: Sequence[SavedLayer], cache: Path, sources: Sources) -> Layer:
+    """The layer, which is made once for the same bytes on top of the same own layers: those hold its sources."""
+    below = [item.diff_id for item in lower]
+    key = json_digest({"normal-form": NORMAL_FORM, "codec": CODEC, "layer": layer.diff_id, "below": below})
+    kept = LayerCache(cache)
+    with layer.path.open("rb") as stream:
+        found = kept.find(key)
+        if found is not None:
+            learn_sources(stream, sources)
+        else:
+            found = kept.store(key, lambda out: (_packed(stream, out, sources, Guard()), ()))
+    layer.path.unlink()
+    return replace(found, key="")
+
+
+def _packed(stream: IO[bytes], out: BinaryIO, sources: Sources, guard: Guard) -> Compressed:
+    writer = BlockGzip(out)
+    write_normal(stream, Guarded(writer, guard), sources)
+    return writer.close()
+
+
 def _layer(layer: SavedLayer, folder: Path, sources: Sources, guard: Guard) -> Layer:
     handle, name = tempfile.mkstemp(dir=folder, prefix=".docker-", suffix=".part")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as out, layer.path.open("rb") as stream:
-            writer = BlockGzip(_sink(out))
-            guarded = Guarded(writer, guard)
-            write_normal(stream, guarded, sources)
-            packed = writer.close()
+            packed = _packed(stream, out, sources, guard)
         layer.path.unlink()
         path = folder / packed.digest.removeprefix("sha256:")
         temporary.replace(path)
@@ -149,8 +173,3 @@ def _layer(layer: SavedLayer, folder: Path, sources: Sources, guard: Guard) -> L
             temporary.unlink(missing_ok=True)
         raise
     return Layer(key="", digest=packed.digest, size=packed.size, diff_id=packed.diff_id, path=path)
-
-
-def _sink(out: Any) -> BinaryIO:
-    stream: BinaryIO = out
-    return stream

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import re
 import tarfile
+from contextlib import suppress
 from typing import IO
 
 from envcatalog.image.tar import MTIME, Sink
@@ -52,6 +53,12 @@ class Sources:
         return header[:8] + MTIME.to_bytes(4, "little") + header[12:]
 
 
+def learn_sources(layer: IO[bytes], sources: Sources) -> None:
+    """Only what later layers must know of an uncompressed layer; nothing of one that cannot be read."""
+    with suppress(tarfile.ReadError), tarfile.open(fileobj=layer, mode="r:") as archive:
+        _learn(_members(archive), sources)
+
+
 def write_normal(layer: IO[bytes], out: Sink, sources: Sources) -> None:
     """Write an uncompressed layer in its normal form.
 
@@ -61,15 +68,19 @@ def write_normal(layer: IO[bytes], out: Sink, sources: Sources) -> None:
     try:
         with tarfile.open(fileobj=layer, mode="r:") as archive:
             members = _members(archive)
-            for path, member in members.items():
-                if member.isreg() and path.endswith(".py"):
-                    sources.learn(path, member.mtime)
+            _learn(members, sources)
             _write(archive, members, out, sources)
     except tarfile.ReadError as error:
         if layer.seek(0, io.SEEK_END) == 0:  # a step that changed nothing
             out.write(bytes(2 * _BLOCK))
             return
         raise Refusal(f"the engine gave a layer that cannot be read: {error}") from error
+
+
+def _learn(members: dict[str, tarfile.TarInfo], sources: Sources) -> None:
+    for path, member in members.items():
+        if member.isreg() and path.endswith(".py"):
+            sources.learn(path, member.mtime)
 
 
 def _members(archive: tarfile.TarFile) -> dict[str, tarfile.TarInfo]:
