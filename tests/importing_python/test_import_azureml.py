@@ -102,7 +102,9 @@ def test_the_environment_within_a_job() -> None:
     ("text", "message"),
     [
         ("image: h.example/x:1\nos_type: windows\n", "2: its system is `windows`, and images are for Linux"),
-        ("image: ${{inputs.image}}\n", "1: `image` `${{inputs.image}}` is not an image reference"),
+        ("image: ${{inputs.image}}\n", "1: `image` is part of a template: `${{inputs.image}}`"),
+        ("build: {path: '{{context}}'}\n", "1: `build.path` is part of a template: `{{context}}`"),
+        ("image: a b\n", "1: `image` `a b` is not an image reference"),
         ("image: h.example/Up:1\n", "1: `image` `h.example/Up:1` is not an image reference"),
         ("name: x\n", "1: it has none of `image`, `build` and `conda_file`"),
         ("- a\n", "1: it is a list, and an Azure ML environment is a mapping"),

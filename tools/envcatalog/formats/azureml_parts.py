@@ -81,6 +81,7 @@ class Parts:
         Raises:
             Refusal: it is none.
         """
+        self.refuse_template(node, key)
         text = (node.text or "").removeprefix("docker://")
         image = whole_reference(text) if text else ""
         error = image_error(image) or (("is too long", "") if len(image) > 512 else None)
@@ -92,6 +93,13 @@ class Parts:
             self.note(node, text, reason, lost=False)
         self.places[image] = (self.origin, node.line)
         return ImageBase(image=image)
+
+    def refuse_template(self, node: Node, key: str) -> None:
+        """Names in double braces are filled in by a tool that we are not."""
+        text = node.text or ""
+        if "{{" in text:
+            hint = "fill it in first, and import the result"
+            raise refusal(self.origin, node.line, f"`{key}` is part of a template: `{bare(text)}`", hint)
 
     def routes(self, node: Node | None) -> None:
         """``inference_config``: three routes, each with a port of its own; a definition has one port."""

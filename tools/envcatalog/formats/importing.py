@@ -68,7 +68,8 @@ IMPORTERS: tuple[Importer, ...] = (
         kind="conda-list",
         module="read_conda_list",
         content=_lines(
-            r"# \$ conda create --name <env> --file|[A-Za-z0-9_.-]+=[0-9][^=\s]*=[A-Za-z0-9_]+[ \t]*$"
+            r"# packages in environment at |# \$ conda create --name <env> --file"
+            r"|[A-Za-z0-9_.-]+=[0-9][^=\s]*=[A-Za-z0-9_]+[ \t]*$"
         ),
     ),
     Importer(
@@ -89,7 +90,7 @@ IMPORTERS: tuple[Importer, ...] = (
     Importer(
         kind="azureml",
         module="read_azureml",
-        content=_lines(r"\$schema:.*azureml.*nvironment|(?:conda_file|build|image):"),
+        content=_lines(r"[\"']?\$schema[\"']?\s*:.*azureml|(?:conda_file|build|image):"),
     ),
     Importer(
         kind="conda",

@@ -146,12 +146,15 @@ class Below:
 
 
 def _built(node: Node, files: Files, wanted: Wanted, parts: Parts) -> Draft:
+    name = node.get("dockerfile_path")
+    if name is not None:
+        parts.refuse_template(name, "build.dockerfile_path")
     text = text_of(node, "path") or (node.text or "")
     if not text:
         raise refusal(parts.origin, node.line, "`build` names no `path`")
     context = inside(text, node.get("path") or node, "build.path", parts)
-    name = text_of(node, "dockerfile_path") or "Dockerfile"
-    path = posixpath.normpath(posixpath.join(context, name.replace("\\", "/")))
+    below = text_of(node, "dockerfile_path") or "Dockerfile"
+    path = posixpath.normpath(posixpath.join(context, below.replace("\\", "/")))
     data = files.read(path) if not path.startswith(("..", "/")) else None
     if data is None:
         raise refusal(parts.origin, node.line, f"there is no `{bare(path)}` beside it, which `build` names")
@@ -165,6 +168,7 @@ def _built(node: Node, files: Files, wanted: Wanted, parts: Parts) -> Draft:
 
 def inside(text: str, node: Node, key: str, parts: Parts) -> str:
     """A path below the folder of the file."""
+    parts.refuse_template(node, key)
     if _ADDRESS.match(text):
         raise refusal(parts.origin, node.line, f"`{key}` is an address, and nothing is fetched")
     path = posixpath.normpath(text.replace("\\", "/").removeprefix("file:"))

@@ -21,7 +21,7 @@ _ADDRESS = re.compile(
 _FILE = re.compile(r"\.(?:whl|tar\.gz|tar\.bz2|tgz|zip|egg)(?:\[[^\]]*\])?\s*(?:;.*)?\Z", re.I)
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _NAMED_ADDRESS = re.compile(rf"({_NAME})\s*(?:\[[^\]]*\])?\s*@\s*(\S+)")
-_CONDA = re.compile(rf"(?:[\w./-]+::)?{_NAME}\s*=\s*[^=\s]\S*\Z")
+_CONDA = re.compile(rf"(?:[\w./-]+::\S+|{_NAME}\s*=\s*[^=\s]\S*)\Z")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 _TEMPLATE = re.compile(r"\{\{|\{%|<%")
 _OLD_WILDCARD = re.compile(r">=\s*([0-9]+(?:\.[0-9]+)*)\.\*")
