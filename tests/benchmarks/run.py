@@ -2,8 +2,9 @@
 
     python tests/benchmarks/run.py [--only NAME ...] [--repeat 3] [--json FILE]
 
-NAME is publish, cve, import, conda, validate or commands. `publish` and `import` start a Docker Engine of their own
-(root is needed) and a docker-registry; all of it is in one temporary folder that is removed at the end.
+NAME is publish, cve, import, builders, conda, validate or commands. `publish`, `import` and `builders` start a Docker
+Engine of their own (root is needed), the first two a docker-registry, too; all of it is in one temporary folder that is
+removed at the end.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import bench_builders
 import bench_commands
 import bench_conda
 import bench_cve
@@ -25,8 +27,8 @@ from measure import Row, as_json, machine, table
 from peers import Docker
 from world import BIN, World, temporary_world, version_of
 
-NAMES = ("publish", "import", "conda", "cve", "validate", "commands")
-WITH_ENGINE = frozenset({"publish", "import"})
+NAMES = ("publish", "import", "builders", "conda", "cve", "validate", "commands")
+WITH_ENGINE = frozenset({"publish", "import", "builders"})
 
 
 def main() -> None:
@@ -67,6 +69,11 @@ def _with_engine(world: World, chosen: tuple[str, ...], repeat: int) -> list[Row
         folder.mkdir()
         host = stack.enter_context(running_engine(folder))
         docker = Docker(host, folder, world.env)
+        if "builders" in chosen:
+            print("builders ...", file=sys.stderr, flush=True)
+            rows += bench_builders.rows(world, docker, host, repeat)
+        if not {"publish", "import"} & set(chosen):
+            return rows
         print("publish: base image and locks ...", file=sys.stderr, flush=True)
         registry = stack.enter_context(world.registry("publish"))
         run = bench_publish.prepare(world, docker, registry, repeat if "publish" in chosen else 1)

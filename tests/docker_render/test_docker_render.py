@@ -138,7 +138,7 @@ def test_the_form_is_the_one_that_plans_count_with() -> None:
     assert sha256_digest((SCRIPT + INSTALLED + UNPACKED + ON_IMAGE).encode()) == FORM_1
 
 
-FORM_1 = "sha256:93cb28a68deaa837b33c547de1d9ff67448cbaa2cb8e06f7f25f906bd9914aee"
+FORM_1 = "sha256:0c85d96bdc7e459d843fc2bf3debc25c9732a3def958b5831ac426512d0beaf7"
 
 
 def test_the_script_is_sound() -> None:

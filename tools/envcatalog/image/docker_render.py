@@ -44,7 +44,8 @@ _DPKG = (
 # Always the same, whatever is installed. `base-passwd` comes first and with its own users, to which the root layer's is
 # added, since scripts name users without depending on it; then what scripts may call, which is unpacked already; then
 # the rest. `dpkg --configure` fails where anything is left unconfigured: it is not told to overlook that. Nothing may
-# start a service (invoke-rc.d(8), "policy-rc.d"). Logs and backups go: they hold times.
+# start a service (invoke-rc.d(8), "policy-rc.d"). Scripts link manuals into folders that they take for granted. Logs
+# and backups go: they hold times.
 SCRIPT = f"""\
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C SOURCE_DATE_EPOCH=315532800
@@ -54,6 +55,9 @@ sha256sum --check --strict --quiet SHA256SUMS
 printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
 rm /etc/passwd /etc/group
+for section in 1 2 3 4 5 6 7 8; do
+    mkdir -p "/usr/share/man/man$section"
+done
 for part in 1 2 3; do
     if [ -d "$part" ]; then
         {_DPKG} --install --recursive "$part"
