@@ -67,6 +67,13 @@ def test_checks_run_in_the_image(client, make_image):
     assert int(report.results[1].output) <= 1
 
 
+def test_the_host_has_a_name_that_can_be_looked_up(client, make_image):
+    report = check(make_image(Env=["PATH=/bin"]), "sh -c 'cat /proc/sys/kernel/hostname; cat /etc/hosts'")
+    name, *hosts = report.results[0].output.splitlines()
+    assert name == "check"
+    assert "127.0.0.1\tcheck" in hosts
+
+
 def test_a_failed_check_ends_the_run(client, make_image):
     report = check(make_image(), "sh -c 'echo oh; echo no >&2; exit 7'", "ls")
     assert [result.exit_code for result in report.results] == [7]

@@ -14,6 +14,7 @@ from envcatalog.model.result import CheckHow
 from envcatalog.run.archive import docker_archive
 from envcatalog.run.checks import OUTPUT_BYTES, Blob, Outcome, RunnerFailed
 from envcatalog.run.engine_client import connect, engine_errors, error_text
+from envcatalog.run.host import HOST_NAME
 
 PROBE_SECONDS = 3
 CALL_SECONDS = 300
@@ -79,6 +80,8 @@ def _create(client: Any, name: str, image: str, command: tuple[str, ...]) -> Non
 
     host = client.create_host_config(
         network_mode="none",
+        # Without a network an engine tells `/etc/hosts` nothing of the host's own name, which Java looks up.
+        extra_hosts={HOST_NAME: "127.0.0.1"},
         security_opt=["no-new-privileges"],
         # Two files in turn: the end of an output of any length is there, and the engine's disk does not fill.
         log_config=LogConfig(type="json-file", config={"max-size": "256k", "max-file": "2"}),
@@ -86,6 +89,7 @@ def _create(client: Any, name: str, image: str, command: tuple[str, ...]) -> Non
     client.create_container(
         image,
         name=name,
+        hostname=HOST_NAME,
         entrypoint=[command[0]],
         command=list(command[1:]),
         host_config=host,

@@ -21,6 +21,7 @@ import sys
 import warnings  # noqa: F401 - `os.execvpe` imports it, and in the image's tree there is none of our modules
 from typing import Any, NoReturn
 
+from envcatalog.run.host import HOST_NAME
 from envcatalog.run.kernel import (
     CLONE_NEWUSER,
     MNT_DETACH,
@@ -46,7 +47,6 @@ DEVICES = ("null", "zero", "full", "random", "urandom")
 DEVICE_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
 HIDDEN_FILES = ("sysrq-trigger", "kcore", "keys", "timer_list")
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
-HOST_NAME = "check"
 
 
 def main() -> NoReturn:
