@@ -52,16 +52,17 @@ COPY debian /.envcatalog/
 RUN ["/bin/sh", "/.envcatalog/install"]
 FROM scratch
 ADD layers/ROOT.tar.gz /
-COPY --from=debian /etc /etc/
-COPY --from=debian /home /home/
-COPY --from=debian /opt /opt/
-COPY --from=debian /root /root/
-COPY --from=debian /srv /srv/
-COPY --from=debian /usr /usr/
-COPY --from=debian /var /var/
+COPIED
 ADD layers/ENVIRONMENT.tar.gz /
 ADD layers/WHEELS.tar.gz /
 """
+
+INSTALLED = INSTALLED.replace(
+    "COPIED",
+    "\n".join(
+        f"COPY --from=debian /{name} /{name}/" for name in ["etc", "home", "opt", "root", "srv", "usr", "var"]
+    ),
+)
 
 
 def shown(plan, build, first=frozenset()) -> str:
