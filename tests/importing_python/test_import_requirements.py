@@ -38,6 +38,8 @@ def test_the_default_is_the_python_of_debian_bookworm() -> None:
     ("line", "package"),
     [
         ("numpy", "numpy"),
+        ("numpy\t==\t1.26.4\t# exact", "numpy==1.26.4"),
+        ("numpy\u00a0>= 1.26", "numpy>=1.26"),
         ("numpy == 1.26.4", "numpy==1.26.4"),
         ("pandas >= 2 , < 3  # why", "pandas>=2,<3"),
         ("scipy (>=1.9)", "scipy>=1.9"),
@@ -90,6 +92,8 @@ def test_a_plain_line_is_carried_over(line: str, package: str) -> None:
         ),
         ("mine=={{ version }}", "! mine=={{ version }} | it is a part of a template; fill it in first"),
         ("these are words", "! these are words | it is not a requirement"),
+        ("mine===1\x83", "! mine===1\\x83 | it has an invisible character"),
+        ("mine===1\u202e", "! mine===1\\u202e | it has an invisible character"),
         (
             "pkg-resources==0.0.0",
             " pkg-resources==0.0.0 | Debian's pip lists it, and there is no such package",
@@ -166,8 +170,9 @@ def test_options_of_one_requirement_are_noted_and_it_is_kept() -> None:
         "# -*- coding: latin-1 -*-\nsix==1.16.0\n# é\nidna".encode("latin-1"),
         b"# -*- coding: no-such -*-\nsix==1.16.0\nidna",
         b"six==1.16.0  \n\n\n   idna\\\n",
+        b"\xc2\xa0\nsix==1.16.0\n\0\nidna",
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_encodings_and_line_ends(data: bytes) -> None:
     assert packages(data) == ("six==1.16.0", "idna")

@@ -107,6 +107,8 @@ def _conda(node: Node, files: Files, wanted: Wanted, parts: Parts) -> Draft:
         raise refusal(
             parts.origin, node.line, f"`conda_file` is {node.kind}, and must be a path or a mapping"
         )
+    if "\n" in node.text:  # the file's content, as the service shows it
+        return read_conda_node(read_yaml(node.text, parts.origin), parts.origin, files, wanted)
     path = inside(node.text, node, "conda_file", parts)
     data = files.read(path)
     if data is None:

@@ -27,6 +27,7 @@ _TEMPLATE = re.compile(r"\{\{|\{%|<%")
 _OLD_WILDCARD = re.compile(r">=\s*([0-9]+(?:\.[0-9]+)*)\.\*")
 _PATCH = re.compile(r"\b3\.[0-9]{1,2}\.([0-9]{1,2})\b")
 # Where conda's packages are built: `pip freeze` reports these folders instead of versions.
+_CONDA_WORK = re.compile(r"/work(?:[/#]|\Z)")
 _CONDA_FOLDERS = re.compile(
     r"feedstock_root|conda-bld|/croot/|/bld/|/tmp/build/|/ci(?:_\w+)?/|/abs_\w+/|_[0-9]{10,13}/work"
 )
@@ -78,6 +79,9 @@ def read_one(text: str) -> Plain | Unfit:
     """A requirement without its options."""
     if len(text) > MAX_LINE:
         return Unfit(f"it has more than {MAX_LINE} characters")
+    text = " ".join(text.split())
+    if not text.isprintable():
+        return Unfit("it has an invisible character")
     unfit = _unfit_form(text)
     if unfit is not None:
         return unfit
@@ -113,7 +117,7 @@ def _unfit_form(text: str) -> Unfit | None:
 
 def _from_address(text: str, name: str) -> Unfit:
     address = text.partition("@")[2].strip()
-    if address.startswith("file:") and _CONDA_FOLDERS.search(address):
+    if address.startswith("file:") and _CONDA_WORK.search(address) and _CONDA_FOLDERS.search(address):
         plain = Plain(name)
         return Unfit(f"it is the folder that conda's `{name}` was built in, which says no version", plain)
     return Unfit("it is installed from an address; a definition names packages of an index")

@@ -29,8 +29,9 @@ def decode(data: bytes) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, "replace")
-    if b"\0" in data[:64]:
-        return data.decode("utf-16-be" if data[:1] == b"\0" else "utf-16-le", "replace")
+    head = data[:64]
+    if 3 * head.count(0) > len(head):
+        return data.decode("utf-16-be" if head[:1] == b"\0" else "utf-16-le", "replace")
     for line in data.split(b"\n", 2)[:2]:
         match = _CODING.match(line)
         if match and (named := _codec(match[1].decode("ascii", "replace"))):
