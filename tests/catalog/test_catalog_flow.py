@@ -141,7 +141,9 @@ def test_history_as_json(workplace: Workplace) -> None:
     ]
     shown = workplace.run("show", "demo@1", "--format", "json").json
     assert shown["definition"]["python"]["packages"] == ["alpha==1.0"]
-    assert shown["lock"]["platforms"] == {"linux/amd64": {"debs": {}, "conda": {}, "wheels": {"alpha": "1.0"}, "files": {}}}
+    assert shown["lock"]["platforms"] == {
+        "linux/amd64": {"debs": {}, "conda": {}, "wheels": {"alpha": "1.0"}, "files": {}}
+    }
     assert [version["version"] for version in shown["versions"]] == [2, 1]
     assert shown["version"] == 2
 

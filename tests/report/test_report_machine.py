@@ -144,7 +144,9 @@ def test_show_and_checks():
     assert value["tags"] == {"k": "v"}
     assert value["version"] == 2
     assert value["lock"]["base"] == {"environment": "p", "plan": DIGEST}
-    assert value["lock"]["platforms"] == {"linux/amd64": {"debs": {}, "conda": {}, "wheels": {"w": "1"}, "files": {}}}
+    assert value["lock"]["platforms"] == {
+        "linux/amd64": {"debs": {}, "conda": {}, "wheels": {"w": "1"}, "files": {}}
+    }
     result = CheckResult(command="x", exit_code=None, output="o", seconds=1.23456)
     checks = json.loads(report.checks_json([CheckReport(platform="p", how="engine", results=(result,))]))
     assert checks["checks"][0]["results"] == [
