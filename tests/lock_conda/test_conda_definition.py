@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import rattler
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envcatalog.definition import matchspecs
@@ -32,6 +32,7 @@ NAMES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(NAMES, st.sampled_from(["", " "]), CONDITIONS)
 def test_the_short_way_reads_what_the_library_reads(name: str, space: str, condition: str) -> None:
     text = f"{name}{space if condition else ''}{condition}"
@@ -43,6 +44,7 @@ def test_the_short_way_reads_what_the_library_reads(name: str, space: str, condi
     assert theirs.build is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60) | st.text(alphabet="ab01.*=<>!~,|()[]'\" ;:/#^$-_", max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     found = read_spec(text)
