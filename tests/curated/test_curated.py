@@ -19,7 +19,9 @@ import pytest
 from support.servers import missing
 
 ROOT = Path(__file__).parents[2]
-NAMES = sorted(path.parent.name for path in (ROOT / "catalog").glob("*/environment.yaml"))
+ALL = sorted(path.parent.name for path in (ROOT / "catalog").glob("*/environment.yaml"))
+WITH_DOCKERFILE = [name for name in ALL if (ROOT / "catalog" / name / "Dockerfile").is_file()]
+NAMES = [name for name in ALL if name not in WITH_DOCKERFILE]
 PYTORCH = "curated-pytorch-cpu"
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
@@ -65,11 +67,24 @@ def test_curated_environment_is_built_checked_and_published(name: str, committed
         missing("a Docker Engine or user namespaces to run checks in")
 
 
+@pytest.mark.engine
+@pytest.mark.parametrize("name", WITH_DOCKERFILE)
+def test_environment_with_a_dockerfile_is_built_by_an_engine(
+    name: str, committed: Path, cache: Path, docker_engine: str
+) -> None:
+    # Nothing is fetched while it is built, and test engines have no network of their own to give.
+    done = _publish(name, committed, cache, "--network", "none")
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)["published"]
+    assert (row["environment"], row["version"], row["status"]) == (name, 1, "published")
+    assert "engine" in row["checks"]
+
+
 def test_definitions_and_locks_of_this_repository_are_fresh(committed: Path, cache: Path) -> None:
     assert _envcat(["validate"], committed, cache).returncode == 0
     done = _envcat(["lock", "--check", "--format", "json"], committed, cache)
     rows = json.loads(done.stdout)["locks"]
-    assert {row["environment"] for row in rows} == set(NAMES)
+    assert {row["environment"] for row in rows} == set(ALL)
     assert done.returncode == 0, done.stdout
 
 
@@ -80,8 +95,10 @@ def test_demo_ends_with_version_1_rebuilt_bit_for_bit(tmp_path: Path, cache: Pat
     assert "upgraded" in done.stdout or "downgraded" in done.stdout
 
 
-def _publish(name: str, catalog: Path, cache: Path) -> subprocess.CompletedProcess[str]:
-    return _envcat(["publish", name, "--registry", "oci:images", "--format", "json"], catalog, cache)
+def _publish(name: str, catalog: Path, cache: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return _envcat(
+        ["publish", name, *options, "--registry", "oci:images", "--format", "json"], catalog, cache
+    )
 
 
 def _chain(name: str) -> list[str]:
