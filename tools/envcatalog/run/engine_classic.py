@@ -23,6 +23,7 @@ from envcatalog.run.engine_leftovers import forget, forget_all, keep_stages, rep
 from envcatalog.run.engine_log import ClassicLog
 
 _SPOOL = 32 * 1024 * 1024  # a larger context goes through a file
+ANSWER_SECONDS = 60  # the clock is what ends a build; the connection only must not end before it
 STOPPED = "it stopped before the image was complete"
 
 
@@ -109,41 +110,48 @@ def _stream(
     """The messages of the build. Hanging up is how an engine is told to stop: at the end of the time, whose event tells
     that it was so, and whatever else ends the block."""
     over, answers = threading.Event(), list[Any]()
-    keep = client.hooks["response"]
-    client.hooks["response"] = [lambda answer, *_, **__: answers.append(answer)]
-    try:
-        messages = client.build(
-            fileobj=context,
-            custom_context=True,
-            dockerfile=DOCKERFILE,
-            buildargs=dict(build.args),
-            target=build.target,
-            network_mode=None if build.network == "default" else build.network,
-            rm=True,
-            forcerm=True,
-            nocache=build.fresh,
-            timeout=build.timeout,
-            decode=True,
-        )
-    except engine_errors() as error:
-        raise _broken(build, error_text(error)) from None
-    finally:
-        client.hooks["response"] = keep
 
     def end() -> None:
         over.set()
         shut_down(answers)
 
+    def answered(answer: Any, *_: Any, **__: Any) -> None:
+        answers.append(answer)
+        if over.is_set():  # the time was over before the engine said a word
+            shut_down(answers)
+
+    keep = client.hooks["response"]
+    client.hooks["response"] = [answered]
     clock = threading.Timer(build.timeout, end)
     clock.daemon = True
     clock.start()
     try:
-        yield messages, over
+        try:
+            messages = client.build(
+                fileobj=context,
+                custom_context=True,
+                dockerfile=DOCKERFILE,
+                buildargs=dict(build.args),
+                target=build.target,
+                network_mode=None if build.network == "default" else build.network,
+                rm=True,
+                forcerm=True,
+                nocache=build.fresh,
+                timeout=build.timeout + ANSWER_SECONDS,
+                decode=True,
+            )
+        except engine_errors() as error:
+            raise _broken(build, error_text(error)) from None
+        finally:
+            client.hooks["response"] = keep
+        try:
+            yield messages, over
+        finally:
+            hang_up(answers)
+            with suppress(*engine_errors()):
+                messages.close()
     finally:
         clock.cancel()
-        hang_up(answers)
-        with suppress(*engine_errors()):
-            messages.close()
 
 
 def hang_up(answers: Iterable[Any]) -> None:
