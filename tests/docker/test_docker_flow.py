@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tarfile
 from contextlib import closing
 from pathlib import Path
 
@@ -237,3 +238,42 @@ def test_the_engine_keeps_the_stages_of_one_build_as_a_cache(place: Workplace, e
     assert engine.tags() == tags
     after = {image["Id"] for image in engine.client.images("envcatalog-build/app")}
     assert len(before & after) == 1  # the first stage, which did not run again
+
+
+@pytest.mark.engine
+@pytest.mark.registry
+def test_from_scratch(place: Workplace, registry: str, engine: Engine) -> None:
+    """No base at all, names of every kind, and modes as Git has them."""
+    text = 'FROM scratch\nCOPY . /\nENTRYPOINT ["/bin/prog"]\n'
+    add(place, "app", text, **{"d__\u00fc b": "x", ".hidden": "y", ".dockerignore": "Dockerfile\n"})
+    prog = place.root / "catalog/app/prog"
+    prog.write_text("#!")
+    prog.chmod(0o755)
+    (place.root / "catalog/app/link").symlink_to("d")
+    place.lock("app")
+    place.commit("More files")
+    done = place.run("publish", "app", "--registry", registry, "--format", "json")
+    assert done.code == 0, done.err
+    with closing(open_registry(registry, cache=place.cache)) as opened:
+        repository = opened.repository("app")
+        index = repository.manifest(done.json["published"][0]["digest"])
+        assert index is not None
+        found = repository.manifest(json.loads(index.data)["manifests"][0]["digest"])
+        assert found is not None
+        document = json.loads(found.data)
+        config = json.loads(repository.blob(document["config"]["digest"]))
+        (layer,) = document["layers"]
+        with (
+            repository.open_blob(layer["digest"]) as stream,
+            tarfile.open(fileobj=stream, mode="r|gz") as archive,
+        ):
+            modes = {item.name: oct(item.mode) for item in archive if not item.isdir()}
+    assert modes == {
+        ".dockerignore": "0o644",
+        ".hidden": "0o644",
+        "d/\u00fc b": "0o644",
+        "link": "0o777",
+        "prog": "0o755",
+    }
+    assert config["config"]["Entrypoint"] == ["/bin/prog"]
+    assert "io.envcatalog.build" not in json.dumps(config)

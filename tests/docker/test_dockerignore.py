@@ -7,6 +7,7 @@ import pytest
 from envcatalog.formats.docker_context import context_digest, read_context
 from envcatalog.formats.dockerignore import read_dockerignore
 from envcatalog.model.environment import Dockerfile
+from envcatalog.model.errors import Refusal
 from envcatalog.model.files import FolderFile
 
 FILES = (
@@ -116,3 +117,18 @@ def test_a_context_below_and_an_ignore_file_of_the_dockerfiles_own() -> None:
         [".dockerignore", "b"],
         "d/Dockerfile.dockerignore",
     )
+
+
+def test_a_context_in_a_hidden_folder() -> None:
+    content = files(**{".hidden__a": "1", "hidden__b": "2", "Dockerfile": "FROM a"})
+    found = read_context(content, Dockerfile(context=".hidden"))
+    assert ([file.path for file in found.files], found.folder) == (["a"], ".hidden")
+
+
+def test_names_and_links_that_cannot_be_told() -> None:
+    odd = FolderFile(path="a\udcff", mode="100644", read=lambda: b"")
+    with pytest.raises(Refusal, match="the file name `a\ufffd` is not UTF-8"):
+        read_context([odd], Dockerfile())
+    link = FolderFile(path=".dockerignore", mode="120000", read=lambda: b"/etc/passwd")
+    with pytest.raises(Refusal, match=r"`\.dockerignore` is a symbolic link"):
+        read_context([link], Dockerfile())

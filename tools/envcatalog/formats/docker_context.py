@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from envcatalog.formats.dockerignore import Ignore, read_dockerignore
 from envcatalog.model.digest import json_digest, sha256_digest
 from envcatalog.model.environment import Dockerfile
+from envcatalog.model.errors import Refusal
 from envcatalog.model.files import MODE_LINK, FolderFile
 
 FORMAT = 1
@@ -42,14 +43,16 @@ def read_context(files: Iterable[FolderFile], dockerfile: Dockerfile) -> Context
     """The context of an environment's folder; `environment.yaml` and `lock.json` are never part of it.
 
     Raises:
-        Refusal: an ignore file cannot be read.
+        Refusal: an ignore file cannot be read, or the name of a file is not UTF-8.
     """
     known = {file.path: file for file in files}
-    path = posixpath.normpath(dockerfile.path)
-    folder = posixpath.normpath(dockerfile.context).removeprefix(".").lstrip("/")
+    path, folder = posixpath.normpath(dockerfile.path), posixpath.normpath(dockerfile.context)
+    folder = "" if folder == "." else folder
     prefix = f"{folder}/" if folder else ""
     # BuildKit's rule: a file of the Dockerfile's own comes before the context's.
     ignore_path = next((name for name in (path + IGNORE, prefix + IGNORE) if name in known), "")
+    if ignore_path and is_link(known[ignore_path]):
+        raise Refusal(f"`{ignore_path}` is a symbolic link", "put a plain file there")
     text = known[ignore_path].read().decode("utf-8", "replace") if ignore_path else ""
     ignore = read_dockerignore(text)
     below = sorted(name for name in known if name.startswith(prefix) and name not in OURS)
@@ -60,6 +63,7 @@ def read_context(files: Iterable[FolderFile], dockerfile: Dockerfile) -> Context
             left_out.append(inside)
         else:
             file = known[name]
+            _check_name(inside)
             kept.append(FolderFile(path=inside, mode=file.mode, read=file.read))
     return Context(
         folder=folder,
@@ -70,6 +74,16 @@ def read_context(files: Iterable[FolderFile], dockerfile: Dockerfile) -> Context
         ignore_text=text,
         dockerfile=known.get(path),
     )
+
+
+def _check_name(path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        raise Refusal(
+            f"the file name `{shown[:100]}` is not UTF-8", "rename it, or leave it out by `.dockerignore`"
+        ) from None
 
 
 def context_digest(context: Context) -> str:

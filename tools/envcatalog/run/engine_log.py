@@ -12,6 +12,7 @@ from envcatalog.model.seams import Progress
 
 Note = Callable[[str, str], None]
 LAST_LINES = 12
+LINE_MAX = 64 * 1024
 _STEP = re.compile(r"Step ([0-9]+)/[0-9]+ : (.*)")
 _IMAGE = re.compile(r" ---> ([0-9a-f]{12,64})")
 _CONTAINER = re.compile(r" ---> Running in ([0-9a-f]{12,64})")
@@ -39,6 +40,8 @@ class BuildLog:
     def text(self, piece: str) -> Iterator[str]:
         """More output; the lines that are complete now, plain and masked."""
         *lines, self._partial = (self._partial + piece).split("\n")
+        if len(self._partial) > LINE_MAX:  # no line, but a stream that would fill the memory
+            lines, self._partial = [*lines, self._partial], ""
         for line in lines:
             yield self.line(line)
 
