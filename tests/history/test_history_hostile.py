@@ -64,6 +64,7 @@ LINES = {
     "restore": ["restore", "{}"],
     "verify": ["verify", "{}"],
     "export": ["export", "{}", "--to", "requirements"],
+    "run": ["run", "{}", "--on", "local", "--", "true"],
 }
 OTHER_LINES = {
     "diff-after": ["diff", "demo", "{}"],

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
+import os
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
@@ -90,4 +94,19 @@ def cli(ctx: click.Context, directory: str | None, registry: str | None) -> None
 
 def main() -> None:
     """Entry point of the console script; never shows a traceback."""
-    sys.exit(guarded(cli, own_process=True))
+    code = guarded(cli, own_process=True)
+    if "rattler" in sys.modules:
+        _end(code)
+    sys.exit(code)
+
+
+def _end(code: int) -> NoReturn:
+    """End the process without taking the interpreter apart, in which the conda library's threads may still be.
+
+    They crash an interpreter that ends under them, and the exit code would be a signal's.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
