@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,12 @@ def test_no_client_has_buildkit(place: Workplace, tmp_path: Path) -> None:
     assert find_client(str(tmp_path)) is None
     (tmp_path / "docker").write_text("#!/bin/sh\nexit 1\n")
     assert find_client(f"{tmp_path}/none:{tmp_path}") is None
+
+
+def test_doctor_names_the_client(place: Workplace, tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text("#!/bin/sh\necho '  --secret id=mysecret'\n")
+    (tmp_path / "docker").chmod(0o755)
+    place.monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    done = place.run("doctor", "--format", "json")
+    (found,) = [item for item in done.json["findings"] if item["name"] == "buildkit"]
+    assert (found["state"], found["detail"]) == ("ok", str(tmp_path / "docker"))

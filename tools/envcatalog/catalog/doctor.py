@@ -34,6 +34,7 @@ def examine(folder: Path, registry: str | None) -> tuple[Finding, ...]:
         lambda: _debian(folder),
         _codec,
         _checks,
+        _buildkit,
         lambda: _registry(folder, registry),
         _cache,
     )
@@ -177,6 +178,20 @@ def _checks() -> Iterator[Finding]:
         yield Finding(
             name=name, state="warning" if reason else "ok", detail=reason or "checks can run here", hint=hint
         )
+
+
+def _buildkit() -> Iterator[Finding]:
+    from envcatalog.run.engine_buildkit import find_client
+
+    program = find_client()
+    yield Finding(
+        name="buildkit",
+        state="ok" if program else "warning",
+        detail=program or "no `docker` command here has it",
+        hint=""
+        if program
+        else "Dockerfiles with `RUN --mount`, and builds with secrets, cannot be built here",
+    )
 
 
 def _registry(folder: Path, registry: str | None) -> Iterator[Finding]:
