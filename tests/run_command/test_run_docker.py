@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import queue
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from run_command_support import add, data_lines, shell_tag
 
 from envcatalog.catalog.sdk import Catalog
 from envcatalog.model.errors import UserError
+from envcatalog.run.container_events import attend
 from envcatalog.run.container_plan import ContainerPlan, Port, create_arguments
 
 pytestmark = pytest.mark.engine
@@ -265,6 +267,54 @@ def test_no_engine(box, monkeypatch, tmp_path):
         "error: no Docker Engine answers\n"
         "hint: start one, say with `DOCKER_HOST` where it is, or use `--on local`, which needs none\n",
     )
+
+
+def test_an_engine_that_goes_away(box, monkeypatch):
+    from docker.errors import APIError
+
+    from docker import APIClient
+
+    def gone(*_: object) -> None:
+        raise APIError("the engine is shutting down")
+
+    monkeypatch.setattr(APIClient, "info", gone)
+    done = box.run("run", "box", "--", "ls")
+    assert (done.code, data_lines(done.err)) == (
+        2,
+        [
+            "error: the Docker Engine failed: the engine is shutting down",
+            "hint: see whether it runs, and run the command again",
+        ],
+    )
+
+
+def test_the_end_of_the_engine_is_no_end_of_the_command():
+    class Client:
+        def kill(self, name: str, signal: str) -> None:
+            """Nothing is there to be killed."""
+
+    events = queue.SimpleQueue()
+    events.put(("signal", 15, "SIGTERM"))
+    events.put(("lost", 0, "connection reset"))
+    with pytest.raises(UserError) as caught:
+        attend(Client(), "name", events, init=True, stdout=None)
+    assert caught.value.message == "the engine went away while the command ran"
+
+
+def test_without_an_init_whoever_does_not_end_is_killed(monkeypatch):
+    monkeypatch.setattr("envcatalog.run.container_events.STUBBORN_SECONDS", 0.01)
+    sent = []
+    events = queue.SimpleQueue()
+
+    class Client:
+        def kill(self, name: str, signal: str) -> None:
+            sent.append(signal)
+            if signal == "SIGKILL":
+                events.put(("exit", 137, ""))
+
+    events.put(("signal", 15, "SIGTERM"))
+    assert attend(Client(), "name", events, init=False, stdout=None) == 137
+    assert sent == ["SIGTERM", "SIGKILL"]
 
 
 def test_a_container_is_not_started_for_what_cannot_be(box):

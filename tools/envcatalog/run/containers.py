@@ -34,7 +34,7 @@ def open_engine() -> Iterator[Any]:
     """A client of the engine.
 
     Raises:
-        UserError: none answers.
+        UserError: none answers, or what is done with it fails in words of the engine that nobody has explained.
     """
     try:
         client = connect(CALL_SECONDS)
@@ -45,6 +45,10 @@ def open_engine() -> Iterator[Any]:
         ) from None
     try:
         yield client
+    except engine_errors() as error:
+        raise UserError(
+            f"the Docker Engine failed: {error_text(error)}", "see whether it runs, and run the command again"
+        ) from None
     finally:
         client.close()
 
