@@ -92,3 +92,14 @@ def test_extras_and_strictness(workplace: Workplace, source: Path) -> None:
     assert not (workplace.root / "catalog/app").exists()
     assert workplace.run(*arguments).code == 0
     assert "packages: [alpha, beta]" in (workplace.root / "catalog/app/environment.yaml").read_text()
+
+
+def test_options_that_a_file_cannot_obey(workplace: Workplace, source: Path) -> None:
+    (source / "requirements.txt").write_text("alpha\n")
+    arguments = ("new", "app", "--from", "../src/requirements.txt")
+    for option, value in (("--extra", "x"), ("--group", "x"), ("--managed", "user"), ("--target", "x")):
+        message = (
+            f"error: `{option}` says nothing about a file of the type `requirements`\nhint: leave it out\n"
+        )
+        assert tuple(workplace.run(*arguments, option, value)) == (2, "", message)
+    assert not (workplace.root / "catalog/app").exists()

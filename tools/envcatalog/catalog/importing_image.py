@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from envcatalog.definition.finding import bare
 from envcatalog.definition.references import image_error
 from envcatalog.formats import read_image as formats
+from envcatalog.formats.importing import check_options
 from envcatalog.model.draft import Draft, Wanted
 from envcatalog.model.errors import UserError
 from envcatalog.model.plan import BaseManifest
@@ -22,9 +23,10 @@ def read_image(catalog: OpenCatalog, reference: str, wanted: Wanted) -> Draft:
         reference: ``HOST/PATH:TAG``, or ``oci:DIR:TAG`` with a folder of the catalog.
 
     Raises:
-        UserError: it is no reference, or there is no such image.
+        UserError: it is no reference, there is no such image, or it has nothing that was asked for, such as extras.
         Refusal: it is for no platform that environments are built for.
     """
+    check_options(wanted, "image", ("managed",))
     error = image_error(reference)
     if error is not None:
         raise UserError(f"`{bare(reference)}` {error[0]}", error[1])

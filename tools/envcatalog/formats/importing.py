@@ -16,6 +16,7 @@ from envcatalog.definition.finding import bare
 from envcatalog.model.draft import Draft, Files, Reader, Wanted
 from envcatalog.model.errors import Refusal, UserError
 
+OPTIONS = {"extras": "--extra", "groups": "--group", "managed": "--managed", "target": "--target"}
 HEAD = 1 << 16  # bytes of a file that say what it is
 
 
@@ -29,6 +30,7 @@ class Importer:
         name: matches names of files that can be nothing else.
         content: matches the beginning of a file, whatever its name.
         loose: matches names of files whose content did not say what they are.
+        takes: what of `Wanted` it obeys beyond name, base, Python and the like.
         marker: a file that makes a folder one of this kind; the importer then gets it, and `Files` of the folder.
     """
 
@@ -37,6 +39,7 @@ class Importer:
     name: re.Pattern[str] | None = None
     content: re.Pattern[str] | None = None
     loose: re.Pattern[str] | None = None
+    takes: tuple[str, ...] = ()
     marker: str = ""
 
 
@@ -54,12 +57,14 @@ IMPORTERS: tuple[Importer, ...] = (
     Importer(
         kind="azureml-v1",
         module="read_azureml_v1",
+        takes=("managed",),
         name=_names(r"azureml_environment\.json"),
         marker="azureml_environment.json",
     ),
     Importer(
         kind="conda-lock",
         module="read_conda_lock",
+        takes=("extras",),
         name=_names(r".*conda-lock\.ya?ml"),
         content=_lines(r"  content_hash:\s*$"),
     ),
@@ -75,21 +80,35 @@ IMPORTERS: tuple[Importer, ...] = (
     Importer(
         kind="pixi-lock",
         module="read_pixi_lock",
+        takes=("groups",),
         name=_names(r"pixi\.lock"),
         content=_lines(r"version: [0-9]+\s+(?:platforms|environments):"),
     ),
-    Importer(kind="pixi", module="read_pixi", name=_names(r"pixi\.toml"), content=_lines(r"\[tool\.pixi\.")),
-    Importer(kind="uv-lock", module="read_uv_lock", name=_names(r"uv\.lock")),
-    Importer(kind="pylock", module="read_pylock", name=_names(r"pylock(?:\.[^.]+)?\.toml")),
+    Importer(
+        kind="pixi",
+        module="read_pixi",
+        takes=("groups",),
+        name=_names(r"pixi\.toml"),
+        content=_lines(r"\[tool\.pixi\."),
+    ),
+    Importer(kind="uv-lock", module="read_uv_lock", takes=("extras", "groups"), name=_names(r"uv\.lock")),
+    Importer(
+        kind="pylock",
+        module="read_pylock",
+        takes=("extras", "groups"),
+        name=_names(r"pylock(?:\.[^.]+)?\.toml"),
+    ),
     Importer(
         kind="pyproject",
         module="read_pyproject",
+        takes=("extras", "groups"),
         content=_lines(r"\[(?:project|tool\.poetry)\]"),
         loose=_names(r"pyproject\.toml"),
     ),
     Importer(
         kind="azureml",
         module="read_azureml",
+        takes=("managed", "target"),
         content=_lines(r"[\"']?\$schema[\"']?\s*:.*azureml|(?:conda_file|build|image):"),
     ),
     Importer(
@@ -101,6 +120,7 @@ IMPORTERS: tuple[Importer, ...] = (
     Importer(
         kind="dockerfile",
         module="read_dockerfile",
+        takes=("managed", "target"),
         name=_names(r"(?:Docker|Container)file(?:\..*)?|.*\.(?:docker|container)file"),
         content=_lines(r"FROM\s+\S"),
     ),
@@ -154,6 +174,17 @@ def detect_folder(files: Files) -> Importer | None:
     return None
 
 
+def check_options(wanted: Wanted, kind: str, takes: tuple[str, ...]) -> None:
+    """Refuse what a kind of source cannot obey.
+
+    Raises:
+        UserError: there is such an option.
+    """
+    for name, option in OPTIONS.items():
+        if getattr(wanted, name) and name not in takes:
+            raise UserError(f"`{option}` says nothing about a file of the type `{kind}`", "leave it out")
+
+
 def read_foreign(origin: str, data: bytes, files: Files, wanted: Wanted, kind: str | None = None) -> Draft:
     """What a file says.
 
@@ -163,9 +194,10 @@ def read_foreign(origin: str, data: bytes, files: Files, wanted: Wanted, kind: s
         kind: what it is; None to find out.
 
     Raises:
-        UserError: there is no such kind.
+        UserError: there is no such kind, or it has nothing that was asked for, such as extras.
         Refusal: the file cannot be read, or asks for what no environment can be.
     """
     importer = importer_of(kind) if kind else detect(origin, data)
+    check_options(wanted, importer.kind, importer.takes)
     module = importlib.import_module(f"envcatalog.formats.{importer.module}")
     return cast(Reader, module.read)(data, origin, files, wanted)
