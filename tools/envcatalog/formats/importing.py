@@ -124,7 +124,11 @@ IMPORTERS: tuple[Importer, ...] = (
         name=_names(r"(?:Docker|Container)file(?:\..*)?|.*\.(?:docker|container)file"),
         content=_lines(r"FROM\s+\S"),
     ),
-    Importer(kind="requirements", module="read_requirements", loose=_names(r".*\.(?:txt|in|pip)")),
+    Importer(
+        kind="requirements",
+        module="read_requirements",
+        loose=_names(r".*\.(?:txt|in|pip)|.*requirements.*\.lock"),
+    ),
 )
 KINDS = tuple(importer.kind for importer in IMPORTERS)
 

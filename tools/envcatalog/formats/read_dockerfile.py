@@ -33,6 +33,9 @@ from envcatalog.model.files import MODE_FILE, FolderFile
 
 MAX_FILES = 1000
 _FOLDER = "context"
+_CONTEXT_HINT = (
+    "the folder of a Dockerfile is taken for its context; where it has another one, copy it there first"
+)
 _INSIDE = re.compile(r"[A-Za-z0-9._+@-]+(?:/[A-Za-z0-9._+@-]+)*\Z")
 _SAYS_NOTHING = frozenset({"ARG", "FROM", "LABEL", "MAINTAINER"})
 
@@ -180,7 +183,7 @@ def _context(parsed: Parsed, files: Files, path: str, context: str) -> list[tupl
     found = read_context(listed, Dockerfile(path=f"{_FOLDER}/{inside}", context=_FOLDER))
     problems = context_problems(parsed, replace(found, folder=context.removeprefix(".")))
     if problems:
-        raise ProblemsFound(problems, "the context is the folder that the Dockerfile is in")
+        raise ProblemsFound(problems, _CONTEXT_HINT)
     taken = files_taken(parsed, found)
     if found.ignore_path:
         taken.add(found.ignore_path.removeprefix(f"{_FOLDER}/"))
