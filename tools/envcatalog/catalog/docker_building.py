@@ -22,6 +22,7 @@ from envcatalog.model.plan import BaseManifest, ImagePlan
 
 if TYPE_CHECKING:
     from envcatalog.catalog.workshop import Workshop
+    from envcatalog.run.engine_build import EngineBuilder
 
 
 def build_docker(workshop: Workshop, content: Content, plan: ImagePlan) -> BuiltImage:
@@ -30,27 +31,31 @@ def build_docker(workshop: Workshop, content: Content, plan: ImagePlan) -> Built
     Raises:
         UserError, Refusal: as `run.engine_build.EngineBuilder.build`; nothing is kept of a build that failed.
     """
-    return assemble_docker(
-        plan,
-        {item.platform: _platform(workshop, content, plan, item.platform) for item in plan.platforms},
-    )
-
-
-def _platform(workshop: Workshop, content: Content, plan: ImagePlan, platform: str) -> BaseImage:
     from envcatalog.run.engine_build import EngineBuilder
+
+    platforms = [item.platform for item in plan.platforms]
+    images = {platform: find_image(workshop.cache, plan.digest, platform) for platform in platforms}
+    missing = [platform for platform, image in images.items() if image is None]
+    if missing:
+        builder = EngineBuilder(
+            workshop.cache, workshop.progress, blob=lambda layer: layer_file(workshop, layer, None)
+        )
+        builder.check(plan.environment, missing)
+        for platform in missing:
+            images[platform] = _built(workshop, content, plan, platform, builder)
+    return assemble_docker(plan, {platform: image for platform, image in images.items() if image is not None})
+
+
+def _built(
+    workshop: Workshop, content: Content, plan: ImagePlan, platform: str, builder: EngineBuilder
+) -> BaseImage:
     from envcatalog.run.engine_secrets import machine_secrets
 
-    found = find_image(workshop.cache, plan.digest, platform)
-    if found is not None:
-        return found
     options = workshop.options
     build = docker_build(workshop, content, plan, platform)
     # What we render asks for no network, and an option cannot change that.
     network = build.network if build.network != "default" else options.network
     build = replace(build, network=network, timeout=options.timeout, fresh=options.fresh)
-    builder = EngineBuilder(
-        workshop.cache, workshop.progress, blob=lambda layer: layer_file(workshop, layer, None)
-    )
     built = builder.build(build, (*options.secrets, *machine_secrets()))
     keep_image(workshop.cache, plan.digest, platform, built)
     return built

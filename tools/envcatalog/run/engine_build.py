@@ -53,16 +53,25 @@ class EngineBuilder:
         given = _given(build, secrets)
         guard = Guard(given)
         with (
-            self._engine(build) as client,
+            self._engine(build.environment, (build.platform,)) as client,
             journal(self._cache, identity(client), partial(forget, client)) as notes,
             self._loaded(client, build, notes),
             self._built(client, build, given, guard, notes) as image,
         ):
             return self._take(client, image, build, guard)
 
+    def check(self, name: str, platforms: Sequence[str]) -> None:
+        """Whether an engine is here and can build for all of these, before anything is prepared for it.
+
+        Raises:
+            UserError: no engine answers.
+            Refusal: it is for another platform.
+        """
+        with self._engine(name, platforms):
+            return
+
     @contextmanager
-    def _engine(self, build: DockerBuild) -> Iterator[Any]:
-        name = build.environment
+    def _engine(self, name: str, platforms: Sequence[str]) -> Iterator[Any]:
         try:
             client = connect(CALL_SECONDS)
         except RunnerFailed as failure:
@@ -71,9 +80,11 @@ class EngineBuilder:
             with _translated(name):
                 told = client.version()
             engine = f"{told.get('Os')}/{told.get('Arch')}"
-            if engine != build.platform:
+            for platform in platforms:
+                if engine == platform:
+                    continue
                 raise Refusal(
-                    f"`{name}` is for `{build.platform}`, and the Docker Engine here builds for `{engine}`",
+                    f"`{name}` is for `{platform}`, and the Docker Engine here builds for `{engine}`",
                     "name an engine of that platform by `DOCKER_HOST`, or leave the platform out of `platforms`",
                 )
             yield client
