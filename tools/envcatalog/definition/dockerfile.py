@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from envcatalog.definition.reader import Reading
 
 BASE_ARG = "BASE"
+BUILDKIT = "BUILDKIT_"
 _INSTALLED = ("apt", "python", "conda", "r", "spark")
 
 
@@ -52,6 +53,12 @@ def _args(dockerfile: Any, *, has_base: bool) -> Iterator[Finding]:
         yield Finding(
             "dockerfile-args", message, ("dockerfile", "args", BASE_ARG), "remove one of them", True
         )
+    for name in args if isinstance(args, dict) else ():
+        if isinstance(name, str) and name.upper().startswith(BUILDKIT):
+            # `BUILDKIT_SYNTAX` names an image that builds in the place of Docker's own program.
+            message = f"the build argument `{name[:60]}` would change the builder itself"
+            path = ("dockerfile", "args", name)
+            yield Finding("dockerfile-args", message, path, "remove it; `# syntax=` is locked", True)
 
 
 def _builder(value: dict[str, Any], managed: Any, *, has_dockerfile: bool) -> Iterator[Finding]:

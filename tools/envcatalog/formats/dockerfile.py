@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from envcatalog.formats.dockerfile_expand import words
 from envcatalog.model.problem import Problem
 
 _KEYWORDS = (
@@ -19,7 +20,7 @@ _KEYWORDS = (
 INSTRUCTIONS = frozenset(_KEYWORDS.split())
 MAX_BYTES = 1024 * 1024
 MAX_PROBLEMS = 50
-_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*\Z")
+DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*\Z")
 _HEREDOC = re.compile(r"\d*<<(-?)([\"']?)([A-Za-z_][A-Za-z0-9_.-]*)\2\Z")
 _FLAG = re.compile(r"--([A-Za-z][A-Za-z0-9.-]*)(?:=(\S*))?(?:\s+|\Z)")
 _WITH_HEREDOCS = frozenset({"RUN", "COPY", "ADD"})
@@ -55,13 +56,7 @@ class Instruction:
     @property
     def json(self) -> tuple[str, ...] | None:
         """The words of the JSON form; None in the other one."""
-        try:
-            words = json.loads(self.value) if self.value.startswith("[") else None
-        except (ValueError, RecursionError):
-            return None
-        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-            return None
-        return tuple(words)
+        return _json_words(self.value)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -114,11 +109,12 @@ class Parsed:
         )
 
 
-def parse_dockerfile(text: str, origin: str) -> Parsed:
+def parse_dockerfile(text: str, origin: str, *, heredocs: bool = True) -> Parsed:
     """Split a Dockerfile; what cannot be is a problem, and the rest is there all the same.
 
     Args:
         origin: the file's name in messages.
+        heredocs: False for how a builder splits it that does not know here-documents.
     """
     lines = tuple(line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n"))
     directives, problems = _directives(lines)
@@ -133,7 +129,7 @@ def parse_dockerfile(text: str, origin: str) -> Parsed:
         message = "`escape` must be a backslash or a backtick"
         return _with(empty, (), [*found, empty.problem("dockerfile-escape", message, line)])
     instructions = []
-    for instruction, wrong in _instructions(empty):
+    for instruction, wrong in _instructions(empty, heredocs):
         if instruction is not None:
             instructions.append(instruction)
         found += wrong
@@ -161,7 +157,7 @@ def _directives(
     found: dict[str, tuple[str, int]] = {}
     problems = []
     for number, line in enumerate(lines, start=1):
-        match = _DIRECTIVE.match(line.strip())
+        match = DIRECTIVE.match(line.strip())
         if match is None:
             break
         name, value = match[1].lower(), match[2]
@@ -174,7 +170,7 @@ def _directives(
     return found, problems
 
 
-def _instructions(parsed: Parsed) -> Iterator[tuple[Instruction | None, list[Problem]]]:
+def _instructions(parsed: Parsed, here: bool) -> Iterator[tuple[Instruction | None, list[Problem]]]:
     lines, index = parsed.lines, 0
     continued = re.compile(re.escape(parsed.escape) + r"[ \t]*\Z")
     while index < len(lines):
@@ -191,8 +187,8 @@ def _instructions(parsed: Parsed) -> Iterator[tuple[Instruction | None, list[Pro
                 break
             text += lines[index]
             index += 1
-        keyword, flags, value = _split(text)
-        heredocs, index, wrong = _heredocs(parsed, keyword, value, start, index)
+        keyword, flags, value = split(text)
+        heredocs, index, wrong = _heredocs(parsed, keyword, value if here else "", start, index)
         instruction = Instruction(
             keyword=keyword, flags=flags, value=value, line=start + 1, end=index, heredocs=heredocs
         )
@@ -200,7 +196,8 @@ def _instructions(parsed: Parsed) -> Iterator[tuple[Instruction | None, list[Pro
         yield (None if problem else instruction), ([problem] if problem else wrong)
 
 
-def _split(text: str) -> tuple[str, tuple[tuple[str, str | None], ...], str]:
+def split(text: str) -> tuple[str, tuple[tuple[str, str | None], ...], str]:
+    """Keyword, flags and the rest of one joined line."""
     keyword, _, rest = text.strip().replace("\t", " ", 1).partition(" ")
     rest = rest.strip()
     flags = []
@@ -214,9 +211,9 @@ def _heredocs(
     parsed: Parsed, keyword: str, value: str, start: int, index: int
 ) -> tuple[tuple[Heredoc, ...], int, list[Problem]]:
     found: list[Heredoc] = []
-    if keyword not in _WITH_HEREDOCS or value.startswith("["):
+    if keyword not in _WITH_HEREDOCS or "<<" not in value or _json_words(value) is not None:
         return (), index, []
-    for word in value.split():
+    for word in words(value):  # what is in quotes is none
         match = _HEREDOC.match(word)
         if match is None:
             continue
@@ -233,6 +230,16 @@ def _heredocs(
             return tuple(found), index, [wrong]
         found.append(Heredoc(name=match[3], content="".join(body), expand=not match[2]))
     return tuple(found), index, []
+
+
+def _json_words(value: str) -> tuple[str, ...] | None:
+    try:
+        found = json.loads(value) if value.startswith("[") else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
+        return None
+    return tuple(found)
 
 
 def _wrong(parsed: Parsed, instruction: Instruction) -> Problem | None:

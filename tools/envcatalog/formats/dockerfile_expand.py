@@ -80,12 +80,13 @@ def _closing(word: str, start: int) -> int:
 
 def assignments(text: str, escape: str = "\\") -> Iterator[tuple[str, str | None]]:
     """``NAME=value`` pairs of `ARG`, quotes kept; the value is None for a name alone."""
-    for word in _words(text, escape):
+    for word in words(text, escape):
         name, sign, value = word.partition("=")
         yield name, value if sign else None
 
 
-def _words(text: str, escape: str) -> Iterator[str]:
+def words(text: str, escape: str = "\\") -> Iterator[str]:
+    """The words between white space that is in no quotes; quotes and escapes are kept."""
     word, quote, index = "", "", 0
     while index < len(text):
         sign = text[index]

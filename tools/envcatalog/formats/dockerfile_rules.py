@@ -16,6 +16,7 @@ from envcatalog.model.files import MODE_SUBMODULE, FolderFile
 from envcatalog.model.problem import Problem
 
 _REMOTE = re.compile(r"(?:https?|ftp|git|ssh|oci)://|git@[^/\s]+:|[\w.-]+\.git(?:#|\Z)", re.IGNORECASE)
+_HERE = re.compile(r"[^:$@]*/")  # in front of every variable
 _FROM_HERE = "download the file once and commit it, or let a `RUN` step get it and check its digest"
 
 
@@ -102,6 +103,11 @@ def _source(parsed: Parsed, context: Context, instruction: Instruction, source: 
     if keyword == "ADD" and _REMOTE.match(source):
         message = "`ADD` takes a file from the network"
         yield parsed.problem("dockerfile-add-network", message, line, _FROM_HERE, source)
+        return
+    if keyword == "ADD" and "$" in source and not _HERE.match(source):
+        message = f"`ADD` takes `{source[:60]}`, and a variable could make that an address"
+        hint = "use `COPY`, which takes files of the context alone, or begin it with `./`"
+        yield parsed.problem("dockerfile-add-network", message, line, hint, source)
         return
     if "$" in source:  # its value is known to the build alone, which finds the same files or fails
         return

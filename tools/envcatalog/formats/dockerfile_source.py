@@ -9,6 +9,7 @@ from envcatalog.formats.docker_context import Context, read_context
 from envcatalog.formats.dockerfile import MAX_BYTES, Parsed, parse_dockerfile
 from envcatalog.formats.dockerfile_rules import context_problems, ignore_problems
 from envcatalog.formats.dockerfile_stages import BASE, Stages, read_stages
+from envcatalog.formats.dockerfile_strict import strict_problems
 from envcatalog.model.environment import DebianBase, Dockerfile, Environment, EnvironmentBase, ImageBase
 from envcatalog.model.files import MODE_FILE, MODE_PROGRAM, FolderFile
 from envcatalog.model.problem import Problem
@@ -57,6 +58,7 @@ def read_source(
     args = dict(wanted.args) | base_argument(environment)
     stages = read_stages(parsed, args, target=wanted.target, platforms=environment.platforms)
     problems = [*parsed.problems, *stages.problems, *_base_problems(parsed, stages, args)]
+    problems += strict_problems(parsed, stages)
     problems += context_problems(parsed, context)
     problems += ignore_problems(context, f"{folder}/{context.ignore_path}")
     assert context.dockerfile is not None, "its text was read"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from envcatalog.formats.dockerfile import Instruction, Parsed
@@ -58,6 +58,7 @@ class Stages:
 
     Attributes:
         images: every use, in the order of the file; no stage and no ``scratch``.
+        args: the build arguments that it was read with.
         buildkit: why it needs BuildKit, with the line; empty where the classic builder will do.
     """
 
@@ -65,6 +66,7 @@ class Stages:
     images: tuple[ImageUse, ...]
     buildkit: tuple[tuple[int, str], ...]
     problems: tuple[Problem, ...]
+    args: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -91,6 +93,7 @@ def read_stages(
         images=tuple(reader.images),
         buildkit=tuple(buildkit_reasons(parsed)),
         problems=tuple(reader.problems),
+        args=args,
     )
 
 
@@ -161,7 +164,7 @@ class _Reader:
             for name, value in instruction.flags:
                 for part in (value or "").split(",") if name == "mount" else ():
                     key, _, source = part.partition("=")
-                    if key == "from":
+                    if key.lower() == "from":
                         self._named(position, instruction, source, "mount")
 
     def _before(self, instruction: Instruction) -> None:
