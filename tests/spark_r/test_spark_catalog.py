@@ -120,6 +120,22 @@ def test_a_new_release_is_taken_when_it_is_asked_for(workplace: Workplace, marke
     assert not marker.exists()
 
 
+def test_an_archive_that_has_moved_is_found_again(workplace: Workplace, marker: Path) -> None:
+    workplace.add("demo", more=spark())
+    (file,) = locked(workplace)["files"]
+    (workplace.cache / "addresses" / file["sha256"]).write_text(f"{workplace.index.url}/old/{file['file']}")
+    (workplace.cache / "artefacts/sha256" / file["sha256"]).unlink()
+    assert workplace.run("build", "demo").code == 0
+    (workplace.index.root / "main/files" / file["file"]).unlink()
+    (workplace.cache / "artefacts/sha256" / file["sha256"]).unlink()
+    for record in (workplace.cache / "layers").glob("*.json"):
+        record.unlink()
+    done = workplace.run("build", "demo")
+    assert done.code == 1
+    assert "error: `pyspark-3.5.9.tar.gz` of `pyspark` is no longer in the package index\n" in done.err
+    assert "hint: run `envcat lock --upgrade-package pyspark demo`\n" in done.err
+
+
 def test_an_edit_of_a_property_changes_one_small_layer(workplace: Workplace, marker: Path) -> None:
     workplace.add("demo", more=spark(conf={"spark.a": "1", "spark.path": r"C:\x", "spark.b": " two"}))
     workplace.published("demo")

@@ -34,7 +34,7 @@ PROJECT = "pyspark"
 
 _JARS = "deps/jars/"
 # The first that fits; nothing else of the archive is installed. Source: `package_dir` in its `setup.py`.
-_PLACES = (
+PLACES = (
     ("deps/examples/", f"{PROJECT}/examples/src/main/python/"),
     ("deps/", f"{PROJECT}/"),
     ("lib/", f"{PROJECT}/python/lib/"),
@@ -139,7 +139,7 @@ def _opened(file: LockedFile, artefacts: Artefacts) -> Iterator[SourceArchive]:
 
 def _place(path: str) -> str | None:
     """The path below ``site-packages``; None for what is not installed."""
-    for before, after in _PLACES:
+    for before, after in PLACES:
         if path.startswith(before):
             return after + path.removeprefix(before)
     return None

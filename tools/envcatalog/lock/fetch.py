@@ -155,7 +155,7 @@ class ArtefactStore:
                 if isinstance(error, Refusal):
                     raise
                 unreachable = error  # another mirror may have it
-        if isinstance(artefact, Wheel):
+        if isinstance(artefact, (Wheel, LockedFile)):
             for url in self._new_address(artefact, places):
                 try:
                     self._store(artefact, url, downloader, bar)
@@ -164,9 +164,13 @@ class ArtefactStore:
                     continue
         raise unreachable or Gone(artefact)
 
-    def _new_address(self, wheel: Wheel, tried: tuple[str, ...]) -> list[str]:
+    def _new_address(self, file: Wheel | LockedFile, tried: tuple[str, ...]) -> list[str]:
         """A remembered address may be out of date; ask again, unless the answer was fresh."""
-        found = look_up([wheel], self._settings, self._cache)
+        if isinstance(file, LockedFile):
+            from envcatalog.lock.spark import ask_again
+
+            return [url for url in ask_again(file, self._settings, self._cache) if url not in tried]
+        found = look_up([file], self._settings, self._cache)
         return [url for url in found.values() if url not in tried]
 
     def _store(self, artefact: Artefact, url: str, downloader: Downloader, bar: _Meter) -> None:
@@ -248,7 +252,9 @@ class Gone(Refusal):
         if isinstance(artefact, CondaPackage):
             where = f"conda channel `{artefact.channel}`"
         elif isinstance(artefact, LockedFile):
-            where = "environment's folder" if artefact.source == "folder" else f"`{artefact.source}`"
+            kind, _, name = artefact.source.partition(":")
+            names = {"folder": "environment's folder", "maven": f"Maven repository `{name}`"}
+            where = names.get(kind, where)
         elif isinstance(artefact, Deb):
             where, extra = "Debian mirrors", ", or name a snapshot archive in `catalog/catalog.yaml`"
         command = f"envcat lock --upgrade-package {artefact.name} {environment}".rstrip()

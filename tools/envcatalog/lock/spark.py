@@ -83,16 +83,20 @@ def file_places(file: LockedFile, settings: Settings, cache: Path) -> tuple[str,
         return (address(file, settings),)
     if not file.source.startswith(INDEX):
         return ()
-    index = file.source.removeprefix(INDEX)
-    check_index(file.name, index, settings)
+    check_index(file.name, file.source.removeprefix(INDEX), settings)
     known = recall(cache, file.sha256)
-    if known is None:
-        found = look_up(f"=={file.version}", index, settings, cache)
-        if found is None or found.file != file.file:
-            return ()
-        remember(cache, [(file.sha256, found.url)])
-        known = found.url
-    return (known,)
+    return ask_again(file, settings, cache) if known is None else (known,)
+
+
+def ask_again(file: LockedFile, settings: Settings, cache: Path) -> tuple[str, ...]:
+    """Where the index has the file now, whatever is remembered. Raises UserError: it cannot be reached."""
+    if not file.source.startswith(INDEX):
+        return ()
+    found = look_up(f"=={file.version}", file.source.removeprefix(INDEX), settings, cache)
+    if found is None or found.file != file.file:
+        return ()
+    remember(cache, [(file.sha256, found.url)])
+    return (found.url,)
 
 
 def _archive(work: Work, version: str, last: LockedFile | None) -> LockedFile:
