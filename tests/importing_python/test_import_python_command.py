@@ -103,3 +103,43 @@ def test_options_that_a_file_cannot_obey(workplace: Workplace, source: Path) -> 
         )
         assert tuple(workplace.run(*arguments, option, value)) == (2, "", message)
     assert not (workplace.root / "catalog/app").exists()
+
+
+def test_a_dockerfile_with_the_context_of_another_folder(workplace: Workplace, source: Path) -> None:
+    (source / "docker").mkdir()
+    (source / "docker/Dockerfile").write_text("FROM registry.example.com/a:1\nCOPY requirements.txt /\n")
+    (source / "requirements.txt").write_text("alpha\n")
+    arguments = ("new", "web", "--from", "../src/docker/Dockerfile")
+    done = workplace.run(*arguments)
+    assert (done.code, done.out) == (1, "")
+    assert (
+        "error: there is no `requirements.txt` in the context\n --> ../src/docker/Dockerfile:2:6\n"
+        in done.err
+    )
+    hint = "hint: the folder of a Dockerfile is taken for its context; `--context DIR` names another one\n"
+    assert done.err.endswith(hint)
+    assert workplace.run(*arguments, "--context", "../src").code == 0
+    folder = workplace.root / "catalog/web"
+    assert (folder / "docker/Dockerfile").read_text() == (source / "docker/Dockerfile").read_text()
+    assert (folder / "requirements.txt").read_text() == "alpha\n"
+    assert workplace.run("validate", "web").code == 0
+    done = workplace.run(*arguments, "--context", "../nowhere")
+    assert (done.code, done.out) == (2, "")
+
+
+def test_a_dockerfile_outside_of_its_context(workplace: Workplace, source: Path) -> None:
+    for name in ("recipes", "app"):
+        (source / name).mkdir()
+    (source / "recipes/Dockerfile").write_text("FROM registry.example.com/a:1\nCOPY . /app\n")
+    (source / "app/Dockerfile").write_text("FROM registry.example.com/other:1\n")
+    arguments = ("new", "web", "--from", "../src/recipes/Dockerfile", "--context", "../src/app")
+    assert workplace.run(*arguments).code == 0
+    folder = workplace.root / "catalog/web"
+    assert (folder / "Dockerfile").read_text() == "FROM registry.example.com/other:1\n"
+    assert (folder / "Dockerfile.imported").read_text().endswith("COPY . /app\n")
+    assert "path: Dockerfile.imported" in (folder / "environment.yaml").read_text()
+    assert workplace.run("validate", "web").code == 0
+    (source / "requirements.txt").write_text("alpha\n")
+    done = workplace.run("new", "app", "--from", "../src/requirements.txt", "--context", "../src")
+    message = "error: `--context` says nothing about a file of the type `requirements`\nhint: leave it out\n"
+    assert tuple(done) == (2, "", message)

@@ -12,7 +12,7 @@ from envcatalog.catalog.create import new_path, write_new
 from envcatalog.definition.foreign import MAX_BYTES, refusal
 from envcatalog.definition.reader import read_environment
 from envcatalog.definition.template import render_environment
-from envcatalog.formats.importing import detect_folder, importer_of, read_foreign
+from envcatalog.formats.importing import check_options, detect, detect_folder, importer_of, read_foreign
 from envcatalog.model.draft import Draft, Wanted
 from envcatalog.model.errors import ProblemsFound, Refusal, UserError
 from envcatalog.model.imported import Imported, NotWhole
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 IMAGE = "image"
 IMAGE_PREFIX = "image:"
+DOCKERFILE = "dockerfile"
 MAX_NAMES = 200_000
 
 
@@ -85,7 +86,13 @@ def read_file(path: Path) -> bytes:
 
 
 def import_environment(
-    catalog: OpenCatalog, source: str, wanted: Wanted, *, kind: str | None = None, strict: bool = False
+    catalog: OpenCatalog,
+    source: str,
+    wanted: Wanted,
+    *,
+    kind: str | None = None,
+    strict: bool = False,
+    context: str | None = None,
 ) -> Imported:
     """Write `catalog/<name>/environment.yaml` from a file, a folder or an image.
 
@@ -94,15 +101,16 @@ def import_environment(
         wanted: what is asked for whatever the source says; its channels are filled in here.
         kind: what the source is; None to find out.
         strict: refuse to leave anything out.
+        context: the folder that a Dockerfile is built with; None for its own.
 
     Raises:
-        UserError: there is no such source or kind, or the environment exists.
+        UserError: there is no such source, kind or folder, or the environment exists.
         Refusal: the source cannot be read.
         NotWhole: with `strict`, something cannot be carried over. In all cases nothing was written.
     """
     root = catalog.repository.root
     relative = new_path(root, wanted.name)
-    draft, files = read_source(catalog, source, _knowing_channels(catalog, wanted), kind)
+    draft, files = read_source(catalog, source, _knowing_channels(catalog, wanted), kind, context)
     lost = [note for note in draft.notes if note.lost]
     done = Imported(environment=wanted.name, path=relative, notes=draft.notes)
     if strict and lost:
@@ -121,7 +129,7 @@ def import_environment(
 
 
 def read_source(
-    catalog: OpenCatalog, source: str, wanted: Wanted, kind: str | None
+    catalog: OpenCatalog, source: str, wanted: Wanted, kind: str | None, context: str | None = None
 ) -> tuple[Draft, FolderFiles]:
     """What a source says, whatever it is, and the folder that it speaks of; see `import_environment`."""
     path = Path(source)
@@ -141,8 +149,32 @@ def read_source(
             f"there is no file or folder `{source}`", "an image is named `HOST/PATH:TAG` or `oci:DIR:TAG`"
         ) from None
     origin = source.replace(os.sep, "/")
+    if context is not None:
+        return _read_with_context(path, origin, data, wanted, kind, context)
     files = FolderFiles(path.parent)
     return read_foreign(origin, data, files, wanted, kind), files
+
+
+def _read_with_context(
+    path: Path, origin: str, data: bytes, wanted: Wanted, kind: str | None, context: str
+) -> tuple[Draft, FolderFiles]:
+    """A Dockerfile whose `COPY` sees another folder than its own."""
+    from envcatalog.formats.read_dockerfile import read_built
+
+    importer = importer_of(kind) if kind else detect(origin, data)
+    if importer.kind != DOCKERFILE:
+        message = f"`--context` says nothing about a file of the type `{importer.kind}`"
+        raise UserError(message, "leave it out")
+    check_options(wanted, importer.kind, importer.takes)
+    folder = Path(context)
+    if not folder.is_dir():
+        raise UserError(
+            f"there is no folder `{context}`", "`--context` names the folder that `docker build` gets"
+        )
+    files = FolderFiles(folder)
+    inside = path.resolve().is_relative_to(folder.resolve())
+    below = path.resolve().relative_to(folder.resolve()).as_posix() if inside else ""
+    return read_built(data, origin, files, wanted, path=below), files
 
 
 def _knowing_channels(catalog: OpenCatalog, wanted: Wanted) -> Wanted:

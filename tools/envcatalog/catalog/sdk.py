@@ -196,13 +196,21 @@ class Catalog(OpenCatalog):
         return run_reference(self, reference, tuple(command), RunOptions(**options), streams)
 
     def import_environment(
-        self, name: str, source: str, *, kind: str | None = None, strict: bool = False, **wanted: Any
+        self,
+        name: str,
+        source: str,
+        *,
+        kind: str | None = None,
+        strict: bool = False,
+        context: str | None = None,
+        **wanted: Any,
     ) -> Imported:
         """Add an environment made of another tool's file; `wanted` is what `model.draft.Wanted` has."""
         from envcatalog.catalog.importing import import_environment
         from envcatalog.model.draft import Wanted
 
-        return import_environment(self, source, Wanted(name=name, **wanted), kind=kind, strict=strict)
+        asked = Wanted(name=name, **wanted)
+        return import_environment(self, source, asked, kind=kind, strict=strict, context=context)
 
     def list(self) -> tuple[Listed, ...]:
         """One row for each environment of the work tree, archived ones included."""

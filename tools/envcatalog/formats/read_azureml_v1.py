@@ -162,12 +162,7 @@ def _built(recipe: Node, files: Files, wanted: Wanted, parts: Parts) -> Draft:
         origin = posixpath.join(posixpath.dirname(parts.origin), path)
         return read_built(data, origin, files, wanted, path=path, context=posixpath.dirname(path) or ".")
     origin = posixpath.join(posixpath.dirname(parts.origin), "Dockerfile")
-    draft = read_built(text.encode("utf-8", "replace"), origin, files, wanted, path="Dockerfile")
-    if draft.environment.dockerfile is None:
-        return draft
-    made = draft.environment.dockerfile.path
-    copies = {place: path for place, path in draft.copies.items() if place != made}
-    return replace(draft, copies=copies, texts={made: text})
+    return read_built(text.encode("utf-8", "replace"), origin, files, wanted, path="")
 
 
 def _shm_size(docker: Node, parts: Parts) -> str | None:

@@ -33,9 +33,7 @@ from envcatalog.model.files import MODE_FILE, FolderFile
 
 MAX_FILES = 1000
 _FOLDER = "context"
-_CONTEXT_HINT = (
-    "the folder of a Dockerfile is taken for its context; where it has another one, copy it there first"
-)
+_CONTEXT_HINT = "the folder of a Dockerfile is taken for its context; `--context DIR` names another one"
 _INSIDE = re.compile(r"[A-Za-z0-9._+@-]+(?:/[A-Za-z0-9._+@-]+)*\Z")
 _SAYS_NOTHING = frozenset({"ARG", "FROM", "LABEL", "MAINTAINER"})
 
@@ -51,7 +49,8 @@ def read_built(
     """The same where another file says what the context is.
 
     Args:
-        path, context: the Dockerfile and the context's folder, as `files` knows them.
+        path: the Dockerfile as `files` knows it; empty where it is outside of them.
+        context: the context's folder, as `files` knows it.
 
     Raises:
         Refusal: it cannot be built, or not without the network; ProblemsFound has every place.
@@ -72,12 +71,18 @@ def read_built(
     if plain is not None:
         return plain
     taken = _context(parsed, files, path, context)
-    name = path if context == "." else path.removeprefix(f"{context}/")
+    name = path.removeprefix("" if context == "." else f"{context}/") or posixpath.basename(origin)
     name = name if _INSIDE.match(name) else "Dockerfile"
+    if not path and name in {file for file, _ in taken}:
+        name += ".imported"
     folder = _FOLDER if {name, *(file for file, _ in taken)} & set(OURS) else ""
     copies = {posixpath.join(folder, inside): source for inside, source in taken}
-    copies[posixpath.join(folder, name)] = path
-    notes.append(_note(origin, ", ".join(sorted(copies))[:160], "copied beside the definition", lost=False))
+    if path:
+        copies[posixpath.join(folder, name)] = path
+    texts = {} if path else {posixpath.join(folder, name): data.decode()}
+    notes.append(
+        _note(origin, ", ".join(sorted({*copies, *texts}))[:160], "copied beside the definition", lost=False)
+    )
     environment = Environment(
         name=wanted.name,
         description=wanted.description,
@@ -86,7 +91,7 @@ def read_built(
         dockerfile=Dockerfile(path=posixpath.join(folder, name), context=folder or ".", target=wanted.target),
         platforms=wanted.platforms or _platforms(parsed),
     )
-    return Draft(environment=environment, notes=tuple(notes), copies=copies)
+    return Draft(environment=environment, notes=tuple(notes), copies=copies, texts=texts)
 
 
 def _text(data: bytes, origin: str) -> str:

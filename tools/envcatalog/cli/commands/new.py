@@ -24,6 +24,9 @@ def import_options(command: Command) -> Command:
     for option in (
         click.option("--target", metavar="STAGE", help="With --from a Dockerfile: the stage to build."),
         click.option(
+            "--context", metavar="DIR", help="With --from a Dockerfile: the folder that it is built with."
+        ),
+        click.option(
             "--managed",
             type=click.Choice(["system", "user"]),
             help="With --from an image: `user` takes it as it is, `system` installs into it.",
@@ -96,6 +99,7 @@ def command(
     groups: tuple[str, ...],
     managed: Managed | None,
     target: str | None,
+    context: str | None,
     form: str,
     directory: str | None,
 ) -> int:
@@ -106,7 +110,7 @@ def command(
     """
     base = _base(debian, image, environment)
     given = {"--type": kind, "--strict": strict, "--extra": extras, "--group": groups}
-    given |= {"--managed": managed, "--target": target}
+    given |= {"--managed": managed, "--target": target, "--context": context}
     own = {"--package": packages, "--apt": apt, "--variable": variables, "--check": checks}
     if source is None:
         _refuse(given, "needs --from")
@@ -144,6 +148,7 @@ def command(
             groups=groups,
             managed=managed,
             target=target,
+            context=context,
         )
     _say(done, form)
     click.echo(f"next: envcat lock {name}", err=True)
@@ -177,10 +182,10 @@ def _import(
     from envcatalog.catalog.importing import import_environment
     from envcatalog.model.draft import Wanted
 
-    kind, strict = more.pop("kind"), more.pop("strict")
+    how = {option: more.pop(option) for option in ("kind", "strict", "context")}
     wanted = Wanted(name=name, **more)
     try:
-        return import_environment(open_catalog(ctx, directory), source, wanted, kind=kind, strict=strict)
+        return import_environment(open_catalog(ctx, directory), source, wanted, **how)
     except NotWhole as refused:
         _say(refused.imported, form)
         raise
