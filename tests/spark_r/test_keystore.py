@@ -72,8 +72,10 @@ def test_the_layer_holds_the_certificates_of_the_package(tmp_path: Path) -> None
 
 def test_java_reads_it(tmp_path: Path) -> None:
     keytool = shutil.which("keytool")
-    if keytool is None:
-        pytest.skip("needs keytool of a Java runtime; the check of curated-spark asks the image's own")
+    if keytool is None or shutil.which("openssl") is None:
+        pytest.skip(
+            "needs keytool of a Java runtime, and openssl; the check of curated-spark asks the image's own"
+        )
     pem = tmp_path / "root.pem"
     made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     made += ["-subj", "/CN=Example", "-days", "9", "-keyout", str(tmp_path / "key"), "-out", str(pem)]
