@@ -124,11 +124,14 @@ def test_all_packages_that_need_scripts_are_named_at_once(tmp_path: Path) -> Non
     with pytest.raises(Refusal) as caught:
         check_scripts(debs, Folder(tmp_path), Silent())
     assert caught.value.message == (
-        "maintainer scripts are never run, but these Debian packages need them: "
+        "the embedded builder runs no maintainer scripts, but these Debian packages need them: "
         "`less` (its postinst sets alternatives with `update-alternatives`), "
         "`users` (its postinst creates users with `adduser`)"
     )
-    assert caught.value.hint == "use an image base that has them installed, `base: {image: ...}`"
+    assert (
+        caught.value.hint
+        == "set `builder: docker`, which runs them, or use an image base that has the packages, `base: {image: ...}`"
+    )
     check_scripts(debs[:2], Folder(tmp_path), Silent())
 
 

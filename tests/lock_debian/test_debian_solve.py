@@ -222,9 +222,9 @@ def test_scripts_of_new_packages_are_judged(debian: Debian) -> None:
     )
     debian.publish()
     assert refused(lambda: debian.lock("less")) == (
-        "maintainer scripts are never run, but these Debian packages need them: "
+        "the embedded builder runs no maintainer scripts, but these Debian packages need them: "
         "`less` (its postinst sets alternatives with `update-alternatives`)",
-        "use an image base that has them installed, `base: {image: ...}`",
+        "set `builder: docker`, which runs them, or use an image base that has the packages, `base: {image: ...}`",
     )
 
 

@@ -1,6 +1,6 @@
 """Whether a package works when it is unpacked without its maintainer scripts.
 
-Scripts are never run, so this is decided when a package is locked: by `TREATED`, where somebody has read the
+The embedded builder runs none, so this is decided when a package is locked: by `TREATED`, where somebody has read the
 script and knows why it can be left out, else by the commands that preinst and postinst call. Only commands
 that read, that clean up after older versions, or whose work the image does otherwise are harmless
 (`HARMLESS`). prerm and postrm never matter, since an image is not upgraded in place.
@@ -81,7 +81,9 @@ _REASONS: Mapping[str, str] = {
 }
 # The most telling reason first; commands that are in none of both tables come last.
 _ORDER = ("update-alternatives", "adduser", "useradd", "addgroup", "groupadd", "dpkg-divert", *_REASONS)
-_HINT = "use an image base that has them installed, `base: {image: ...}`"
+_HINT = (
+    "set `builder: docker`, which runs them, or use an image base that has the packages, `base: {image: ...}`"
+)
 
 
 def check_scripts(debs: Sequence[Deb], artefacts: Artefacts, progress: Progress) -> None:
@@ -107,7 +109,10 @@ def check_scripts(debs: Sequence[Deb], artefacts: Artefacts, progress: Progress)
             found.setdefault(deb.name, reason)
     if found:
         told = ", ".join(f"`{name}` ({reason})" for name, reason in found.items())
-        raise Refusal(f"maintainer scripts are never run, but these Debian packages need them: {told}", _HINT)
+        raise Refusal(
+            f"the embedded builder runs no maintainer scripts, but these Debian packages need them: {told}",
+            _HINT,
+        )
 
 
 def treatment(name: str) -> str | None:
