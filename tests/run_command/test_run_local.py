@@ -219,3 +219,13 @@ def test_the_readers_python_is_not_ours(one):
     assert done.code == 1
     assert "No module named 'envcatalog'" in done.err
     assert subprocess.run([sys.executable, "-c", "import envcatalog"], check=False).returncode == 0
+
+
+def test_options_of_the_command_need_the_dashes(one):
+    done = one.run("run", "one", *LOCAL, "python", "-c", "pass")
+    assert (done.code, done.err) == (
+        2,
+        "error: `envcat run` has no option `-c`\n"
+        "hint: what belongs to the command comes after `--`: `envcat run REF -- CMD`\n",
+    )
+    assert one.run("run", "one", *LOCAL, "python", "--", "-c", "print(1)").out == "1\n"

@@ -16,7 +16,20 @@ if TYPE_CHECKING:
     from envcatalog.run.attach import Streams
 
 
-@click.command("run")
+class _RunCommand(click.Command):
+    """Tells whoever leaves the ``--`` out where it belongs."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise UserError(
+                f"`envcat run` has no option `{error.option_name}`",
+                "what belongs to the command comes after `--`: `envcat run REF -- CMD`",
+            ) from None
+
+
+@click.command("run", cls=_RunCommand)
 @click.argument("reference", metavar="REF")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[--] [CMD]...")
 @click.option("--on", type=click.Choice(["docker", "local"]), default="docker", show_default=True,
