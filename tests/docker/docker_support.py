@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,31 +63,36 @@ def edit_file(place: Workplace, name: str, path: str, content: str) -> None:
 
 
 class Engine:
-    """The engine as the tests look at it."""
+    """The engine as a test looks at it: what was there before the test is none of its business."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
+        self._before: set[str] = set()
+        self._before = {*self.containers(), *self.dangling(), *self.tags()}
 
     def containers(self) -> list[str]:
         """Of our builds, running or not."""
         label = {"label": KEY_BUILD}
-        return [item["Id"] for item in self.client.containers(all=True, filters=label)]
+        return self._new(item["Id"] for item in self.client.containers(all=True, filters=label))
 
     def dangling(self) -> list[str]:
         """Images of our builds that nothing names."""
         filters = {"label": KEY_BUILD, "dangling": True}
-        return [item["Id"] for item in self.client.images(filters=filters)]
+        return self._new(item["Id"] for item in self.client.images(filters=filters))
 
     def tags(self, prefix: str = "envcatalog-") -> list[str]:
         """Names of ours."""
-        names = [tag for image in self.client.images() for tag in image.get("RepoTags") or ()]
-        return sorted(tag for tag in names if tag.startswith(prefix))
+        names = (tag for image in self.client.images() for tag in image.get("RepoTags") or ())
+        return self._new(tag for tag in names if tag.startswith(prefix))
 
     def forget(self) -> None:
         """Remove the caches of our builds."""
         for tag in self.tags("envcatalog-build/"):
             with contextlib.suppress(Exception):
                 self.client.remove_image(tag)
+
+    def _new(self, found: Iterable[str]) -> list[str]:
+        return sorted(set(found) - self._before)
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
