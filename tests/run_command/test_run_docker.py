@@ -15,7 +15,7 @@ from run_command_support import add, data_lines, shell_tag
 
 from envcatalog.catalog.sdk import Catalog
 from envcatalog.model.errors import UserError
-from envcatalog.run.container_events import attend
+from envcatalog.run.container_events import attend, wait_for_reader
 from envcatalog.run.container_plan import ContainerPlan, Port, create_arguments
 
 pytestmark = pytest.mark.engine
@@ -68,6 +68,25 @@ def test_stdin_is_passed_on_to_its_end(box):
         check=True,
     )
     assert done.stdout == b"one\n" * 100_000
+
+
+def test_a_slow_reader_is_waited_for():
+    waited = []
+
+    def finish(seconds: float) -> bool:
+        waited.append(seconds)
+        return len(waited) == 1000
+
+    wait_for_reader(finish, queue.SimpleQueue())
+    assert len(waited) == 1000
+
+
+def test_an_interrupt_ends_the_wait_for_a_reader():
+    events = queue.SimpleQueue()
+    for text in ("SIGUSR1", "SIGINT", "SIGUSR1"):
+        events.put(("signal", 0, text))
+    wait_for_reader(lambda seconds: False, events)
+    assert events.get_nowait() == ("signal", 0, "SIGUSR1")
 
 
 def test_a_reader_that_leaves(box):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, TextIO, cast
 
 CHUNK = 1 << 16
+CLOSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +71,10 @@ class Attached:
             self._input = threading.Thread(target=self._pump_input, name="envcat-input", daemon=True)
             self._input.start()
 
-    def finish(self, seconds: float) -> None:
-        """Wait until all output has been passed on."""
+    def finish(self, seconds: float) -> bool:
+        """Wait for so long until all output has been passed on; whether it has been."""
         self._output.join(seconds)
+        return not self._output.is_alive()
 
     def close(self) -> None:
         """End both pumps and the connection."""
@@ -82,7 +84,7 @@ class Attached:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         if self._output.ident is not None:
-            self._output.join()
+            self._output.join(CLOSE_SECONDS)  # it may be stuck with a reader who does not read
         self._raw.close()
         with suppress(OSError):
             self._socket.close()

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Literal
@@ -24,6 +24,7 @@ FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 STUBBORN_SECONDS = 10.0  # as `docker stop` has it
 INTERRUPTS = 3
+PAUSE_SECONDS = 0.1
 
 
 @contextmanager
@@ -116,6 +117,18 @@ def attend(client: Any, name: str, events: Events, *, init: bool, stdout: int | 
         _signal(client, name, "SIGKILL" if interrupts >= INTERRUPTS else text)
         if text in ENDING and not init:
             deadline = min(deadline, time.monotonic() + STUBBORN_SECONDS)
+
+
+def wait_for_reader(finish: Callable[[float], bool], events: Events) -> None:
+    """Wait until all output has been read, as long as that takes; a signal that ends things ends this, too.
+
+    Args:
+        finish: waits for so many seconds; whether all is passed on.
+    """
+    while not finish(PAUSE_SECONDS):
+        with suppress(queue.Empty):
+            if events.get_nowait()[2] in ENDING:
+                return
 
 
 def resize(client: Any, name: str, stdout: int | None) -> None:

@@ -10,14 +10,20 @@ from typing import Any
 from envcatalog.model.errors import UserError
 from envcatalog.run.attach import Attached, Streams
 from envcatalog.run.checks import RunnerFailed
-from envcatalog.run.container_events import Ending, Events, attend, caught_signals, resize
+from envcatalog.run.container_events import (
+    Ending,
+    Events,
+    attend,
+    caught_signals,
+    resize,
+    wait_for_reader,
+)
 from envcatalog.run.container_plan import ContainerPlan, create_arguments
 from envcatalog.run.engine_client import connect, engine_errors, error_text
 from envcatalog.run.terminal import raw_terminal
 from envcatalog.run.watch import Watchdog
 
 CALL_SECONDS = 300
-FLUSH_SECONDS = 30.0
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 
@@ -94,7 +100,7 @@ def _run(client: Any, plan: ContainerPlan, streams: Streams, events: Events, *, 
             client.start(plan.name)
             resize(client, plan.name, terminal)
             code = attend(client, plan.name, events, init=init, stdout=terminal)
-            attached.finish(FLUSH_SECONDS)
+            wait_for_reader(attached.finish, events)
             return code
     except engine_errors() as error:
         raise _explained(plan, error_text(error), init=init) from None

@@ -23,6 +23,8 @@ class _RunCommand(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
+            if error.possibilities:  # one of ours, mistyped
+                raise
             raise UserError(
                 f"`envcat run` has no option `{error.option_name}`",
                 "what belongs to the command comes after `--`: `envcat run REF -- CMD`",
