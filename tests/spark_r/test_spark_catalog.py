@@ -202,6 +202,18 @@ class TestJars:
             "hint: paths are relative to the folder of `environment.yaml`\n"
         ) in done.err
 
+    def test_a_jar_that_is_a_link(self, workplace: Workplace, marker: Path, tmp_path: Path) -> None:
+        (tmp_path / "other.jar").write_bytes(b"PK other")
+        link = workplace.root / "catalog/demo/udfs.jar"
+        link.parent.mkdir(parents=True)
+        link.symlink_to(tmp_path / "other.jar")
+        workplace.write("demo", definition("demo", more=spark(jars=["udfs.jar"])))
+        done = workplace.run("lock", "demo")
+        assert done.code == 1
+        assert (
+            "error: `udfs.jar`, which `spark.jars` names, is no plain file\nhint: put the jar itself there\n"
+        ) in done.err
+
     def test_a_jar_that_changed_makes_the_lock_stale(self, workplace: Workplace, marker: Path) -> None:
         jar = workplace.root / "catalog/demo/udfs.jar"
         jar.parent.mkdir(parents=True)

@@ -11,7 +11,7 @@ from envcatalog.lock.maven import SOURCE as MAVEN
 from envcatalog.lock.maven import Coordinates, repositories
 from envcatalog.lock.pyspark import measure
 from envcatalog.model.errors import Refusal
-from envcatalog.model.files import FolderFile
+from envcatalog.model.files import MODE_FILE, MODE_PROGRAM, FolderFile
 from envcatalog.model.lock import LockedFile
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def folder_jars(work: Work) -> Iterator[tuple[str, bytes]]:
                 f"the folder of `{work.environment.name}` has no file `{path}`, which `spark.jars` names",
                 "paths are relative to the folder of `environment.yaml`",
             )
+        if present[path].mode not in (MODE_FILE, MODE_PROGRAM):  # a link's bytes would be its target's name
+            raise Refusal(f"`{path}`, which `spark.jars` names, is no plain file", "put the jar itself there")
         yield path, present[path].read()
 
 
