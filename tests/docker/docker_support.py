@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -111,3 +113,22 @@ def lines_until(process: subprocess.Popen[str], marker: str) -> Iterator[str]:
         if marker in line:
             return
     raise AssertionError(f"the process ended without `{marker}`")
+
+
+def end_containers(folder: Path) -> None:
+    """End what an engine in this folder was running when it was killed: its containers go on without it."""
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(process.name)
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if b"containerd-shim" not in words[0] or not any(
+                word.startswith(bytes(folder)) for word in words[1:]
+            ):
+                continue
+            for child in (process / "task" / process.name / "children").read_text().split():
+                os.kill(int(child), signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        place = line.split()[1]
+        if place.startswith(f"{folder}/"):
+            subprocess.run(["umount", "-l", place], check=False, capture_output=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from docker_support import Engine, add, edit_file, lines_until, wait_for
+from docker_support import Engine, add, edit_file, end_containers, lines_until, wait_for
 
 from envcatalog.run.host import host_platform
 from support.catalogs import Workplace
@@ -199,7 +199,10 @@ def test_a_full_disk_and_an_engine_that_is_killed(
                 assert "error" not in line
             pid = int(Path(host.removeprefix("unix://")).with_name("engine.pid").read_text())
             os.kill(pid, signal.SIGKILL)
-            _, err = process.communicate(timeout=60)
+            try:
+                _, err = process.communicate(timeout=60)
+            finally:
+                end_containers(Path(host.removeprefix("unix://")).parent)
         assert (process.returncode, err) == (
             2,
             "error: the Docker Engine failed while it built `app`: it stopped before the image was complete\n"
