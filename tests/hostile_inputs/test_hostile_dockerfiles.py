@@ -101,3 +101,24 @@ def test_an_argument_cannot_choose_the_builder(name: str) -> None:
     assert [(item.code, item.line, item.message) for item in found] == [
         ("dockerfile-args", 4, f"the build argument `{name}` would change the builder itself")
     ]
+
+
+DOUBLED = "ARG A0=xx\n" + "".join(f"ARG A{n + 1}=${{A{n}}}${{A{n}}}\n" for n in range(60)) + "FROM ${A60}\n"
+LARGE = {
+    "a value that doubles": (DOUBLED, [("dockerfile-variable", 62)]),
+    "many instructions": ("FROM a\n" + "RUN a\n" * 100_000, [("dockerfile-long", 2001)]),
+    "many stages": (
+        "FROM a\n" + "".join(f"FROM a AS a{n}\n" for n in range(30_000)),
+        [("dockerfile-long", 2001)],
+    ),
+    "many sources": ("FROM a\nCOPY " + "a " * 200_000 + "/b/\n", [("dockerfile-long", 2)]),
+    "many continuations": ("FROM a\nRUN a \\\n" + "b \\\n" * 100_000, []),
+    "one long word": ("FROM a\nRUN " + "<<'" + "a" * 1_000_000 + "\n", [("dockerfile-heredoc", 2)]),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_size_costs_no_more_than_its_reading(name: str) -> None:
+    """Each took from 3 seconds to for ever, or all memory, when something in it was quadratic or worse."""
+    text, expected = LARGE[name]
+    assert problems(text) == expected

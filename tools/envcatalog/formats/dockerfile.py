@@ -20,6 +20,7 @@ _KEYWORDS = (
 INSTRUCTIONS = frozenset(_KEYWORDS.split())
 MAX_BYTES = 1024 * 1024
 MAX_PROBLEMS = 50
+MAX_INSTRUCTIONS = 2000  # an image has 127 layers at most
 DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*\Z")
 _HEREDOC = re.compile(r"\d*<<(-?)([\"']?)([A-Za-z_][A-Za-z0-9_.-]*)\2\Z")
 _FLAG = re.compile(r"--([A-Za-z][A-Za-z0-9.-]*)(?:=(\S*))?(?:\s+|\Z)")
@@ -133,6 +134,12 @@ def parse_dockerfile(text: str, origin: str, *, heredocs: bool = True) -> Parsed
         if instruction is not None:
             instructions.append(instruction)
         found += wrong
+        if len(found) > (MAX_PROBLEMS if heredocs else 0):  # it is refused anyway
+            break
+        if len(instructions) > MAX_INSTRUCTIONS:
+            message = f"the Dockerfile has more than {MAX_INSTRUCTIONS} instructions"
+            found.append(empty.problem("dockerfile-long", message, instructions[-1].line))
+            break
     if not instructions and not found:
         found.append(empty.problem("dockerfile-empty", "the Dockerfile has no instruction", 1))
     return _with(empty, tuple(instructions), found)
@@ -178,15 +185,17 @@ def _instructions(parsed: Parsed, here: bool) -> Iterator[tuple[Instruction | No
         index += 1
         if not text.strip() or text.startswith("#"):
             continue
-        while (match := continued.search(text)) is not None:
-            text = text[: match.start()]
+        parts = [text]
+        while (match := continued.search(parts[-1])) is not None:
+            parts[-1] = parts[-1][: match.start()]
             # Comments and empty lines in between belong to no instruction.
             while index < len(lines) and (not lines[index].strip() or lines[index].lstrip().startswith("#")):
                 index += 1
             if index == len(lines):
                 break
-            text += lines[index]
+            parts.append(lines[index])
             index += 1
+        text = "".join(parts)
         keyword, flags, value = split(text)
         heredocs, index, wrong = _heredocs(parsed, keyword, value if here else "", start, index)
         instruction = Instruction(

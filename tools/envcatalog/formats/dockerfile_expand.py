@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 _BRACED = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?])(.*))?\}\Z", re.DOTALL)
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MAX_DEPTH = 10
+MAX_VALUE = 8192  # of characters: a value that doubles in every line would take all memory
 
 
 class Unresolved(Exception):
@@ -23,8 +24,10 @@ def expand(word: str, values: Mapping[str, str], escape: str = "\\", depth: int 
     if depth > MAX_DEPTH:
         raise Unresolved(word[:40])
     out: list[str] = []
-    quote, index = "", 0
+    quote, index, total = "", 0, 0
     while index < len(word):
+        if (total := total + len(out[-1] if out else "")) > MAX_VALUE:
+            raise Unresolved(word[:40])
         sign = word[index]
         if sign == escape and quote != "'" and index + 1 < len(word):
             out.append(word[index + 1])
@@ -87,21 +90,18 @@ def assignments(text: str, escape: str = "\\") -> Iterator[tuple[str, str | None
 
 def words(text: str, escape: str = "\\") -> Iterator[str]:
     """The words between white space that is in no quotes; quotes and escapes are kept."""
-    word, quote, index = "", "", 0
+    start, quote, index = 0, "", 0
     while index < len(text):
         sign = text[index]
         if sign == escape and quote != "'" and index + 1 < len(text):
-            word += text[index : index + 2]
             index += 2
             continue
         if sign in "'\"" and quote in ("", sign):
             quote = "" if quote else sign
         if sign.isspace() and not quote:
-            if word:
-                yield word
-            word = ""
-        else:
-            word += sign
+            if index > start:
+                yield text[start:index]
+            start = index + 1
         index += 1
-    if word:
-        yield word
+    if len(text) > start:
+        yield text[start:]

@@ -10,24 +10,31 @@ import re
 from collections.abc import Iterator, Sequence
 
 from envcatalog.formats.docker_context import Context, is_link, link_target
-from envcatalog.formats.dockerfile import Instruction, Parsed
+from envcatalog.formats.dockerfile import MAX_PROBLEMS, Instruction, Parsed
 from envcatalog.formats.dockerignore import wildcard
 from envcatalog.model.files import MODE_SUBMODULE, FolderFile
 from envcatalog.model.problem import Problem
 
 _REMOTE = re.compile(r"(?:https?|ftp|git|ssh|oci)://|git@[^/\s]+:|[\w.-]+\.git(?:#|\Z)", re.IGNORECASE)
 _HERE = re.compile(r"[^:$@]*/")  # in front of every variable
+MAX_SOURCES = 1000  # each is compared with every file
 _FROM_HERE = "download the file once and commit it, or let a `RUN` step get it and check its digest"
 
 
 def context_problems(parsed: Parsed, context: Context) -> tuple[Problem, ...]:
     """Of every `COPY` and `ADD` from the context, and of the ignore file."""
     found: list[Problem] = []
+    looked = 0
     for instruction in parsed.instructions:
         copies = _unwrapped(instruction)
         if copies is None or copies.flag("from") is not None:
             continue
         for source in _sources(copies):
+            looked += 1
+            if looked > MAX_SOURCES or len(found) >= MAX_PROBLEMS:
+                message = f"more than {MAX_SOURCES} sources are copied, or too many of them are wrong"
+                found.append(parsed.problem("dockerfile-long", message, instruction.line))
+                return tuple(found)
             found += _source(parsed, context, copies, source)
     return tuple(found)
 

@@ -127,6 +127,7 @@ class _Reader:
         self.platforms = platforms
         self.known: dict[str, str] = {}
         self.stages: list[Stage] = []
+        self.named: dict[str, Stage] = {}
         self.images: list[ImageUse] = []
         self.problems: list[Problem] = []
         if parsed.syntax:
@@ -149,7 +150,7 @@ class _Reader:
         """A stage by name, whatever its case, or number."""
         if name.isascii() and name.isdecimal() and int(name) < len(self.stages):
             return self.stages[int(name)]
-        return next((stage for stage in reversed(self.stages) if stage.name == name.lower()), None)
+        return self.named.get(name.lower())
 
     def take(self, position: int, instruction: Instruction) -> None:
         if instruction.keyword == "FROM":
@@ -215,6 +216,8 @@ class _Reader:
             self._use(position, instruction, image, written, "from")
         stage = Stage(index=len(self.stages), name=name, image=image, parent=parent, position=position)
         self.stages.append(stage)
+        if name:
+            self.named[name] = stage
 
     def _platform(self, instruction: Instruction) -> None:
         wanted = instruction.flag("platform")
