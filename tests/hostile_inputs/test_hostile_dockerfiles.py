@@ -85,7 +85,7 @@ def test_words_in_quotes_begin_no_here_document() -> None:
         "FROM good\nRUN python3 <<EOF\nfrom os import path\nFROM x AS y\nEOF\n",
         "FROM good\nRUN [ -f /a ] && cat <<EOF\nhello there\nEOF\n",
         'FROM good\nRUN ["echo", "<<EOF"]\nRUN echo $((1 << 2)) \'<<2)\'\n',
-        "FROM good\nRUN --mount=type=cache,target=/root/.cache -- true\nCOPY --chown=1:1 a ./$X/\n",
+        "FROM good\nRUN --mount=type=cache,target=/var/cache -- true\nCOPY --chown=1:1 a ./$X/\n",
         "FROM good\nARG X\nADD ./a$X /b\nRUN echo a \\\n  # ends in \\\\\n  b\n",
         "FROM good\nRUN printf 'a\\\\b' && echo \\\\ c\n",
     ],
