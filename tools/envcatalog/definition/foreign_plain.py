@@ -26,6 +26,9 @@ _TOKEN = re.compile(
     r"|#[^\n]*|[{}\[\],]|\s+|[^{}\[\],\"'#\s]+|[\"']"
 )
 MOST_LOST = 500  # searches that begin anew; each may take as long as the file
+# Time and memory of the parser go with the square of a dotted key's length. It begins where no other word goes on.
+_PART = r"(?:[A-Za-z0-9_-]++|\"[^\"\n]*+\"|'[^'\n]*+')"
+_DEEP_KEY = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{3 * MAX_DEPTH}}}")
 
 _END = re.compile(r"\(at end of document\)\Z")
 
@@ -50,6 +53,8 @@ def read_toml(text: str, origin: str) -> Node:
 
 
 def _load_toml(text: str) -> dict[str, Any]:
+    if _DEEP_KEY.search(text):
+        raise RecursionError("a dotted key")
     try:
         return tomllib.loads(text, parse_float=str)
     except ValueError as error:

@@ -43,12 +43,19 @@ class Ignore:
         return [path for path in paths if not self.ignores(path)]
 
 
+MAX_PATTERNS = 1000  # each is compared with every file
+
+
 def read_dockerignore(text: str) -> Ignore:
     """Read the file."""
-    patterns, wrong = [], []
+    patterns: list[Pattern] = []
+    wrong: list[tuple[int, str]] = []
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
         if line.startswith("#") or not line.strip():
             continue
+        if len(patterns) + len(wrong) >= MAX_PATTERNS:
+            wrong.append((number, f"the file has more than {MAX_PATTERNS} patterns"))
+            break
         plain = line.strip()
         keeps = plain.startswith("!")
         plain = plain[1:].strip() if keeps else plain
