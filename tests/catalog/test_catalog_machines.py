@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from envcatalog.run.namespace import NamespaceRunner
+from envcatalog.run.sandbox.namespace import NamespaceRunner
 from support.catalog_fixtures import host_architecture
 from support.catalogs import PYTHON, Workplace, base_layout, definition, git
 from support.fake_registry import FakeRegistry, digest_of, running

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envcatalog.catalog.content import Content
-from envcatalog.catalog.groups import Groups, publish_groups
+from envcatalog.catalog.publishing.groups import Groups, publish_groups
 from envcatalog.ci.gitlab import JOBS, child_pipeline
 from envcatalog.model.plan import Action
 from support.catalogs import Workplace, definition

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from envcatalog.image.docker_archive import read_archive
-from envcatalog.image.docker_image import take_out
-from envcatalog.image.docker_layers import Sources, write_normal
-from envcatalog.image.docker_secrets import Guard, Guarded
+from envcatalog.image.docker.archive import read_archive
+from envcatalog.image.docker.image import take_out
+from envcatalog.image.docker.layers import Sources, write_normal
+from envcatalog.image.docker.secrets import Guard, Guarded
 from envcatalog.model.digest import sha256_digest
 from envcatalog.model.docker import BuildSecret, DockerBase
 from envcatalog.model.errors import Refusal, UserError

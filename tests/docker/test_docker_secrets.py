@@ -11,8 +11,8 @@ import pytest
 from docker_support import Engine, add
 
 from envcatalog.model.errors import UserError
-from envcatalog.run.engine_buildkit import find_client
-from envcatalog.run.engine_secrets import asked_for, machine_secrets, read_secrets
+from envcatalog.run.engine.buildkit import find_client
+from envcatalog.run.engine.secrets import asked_for, machine_secrets, read_secrets
 from support.catalogs import Workplace
 from support.servers import missing
 

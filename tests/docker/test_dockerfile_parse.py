@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from envcatalog.formats.dockerfile import parse_dockerfile
-from envcatalog.formats.dockerfile_expand import Unresolved, expand
-from envcatalog.formats.dockerfile_pin import pin_images
-from envcatalog.formats.dockerfile_stages import read_stages, whole_reference
+from envcatalog.formats.docker.dockerfile import parse_dockerfile
+from envcatalog.formats.docker.expand import Unresolved, expand
+from envcatalog.formats.docker.pin import pin_images
+from envcatalog.formats.docker.stages import read_stages, whole_reference
 from envcatalog.model.errors import Refusal
 
 EVERYTHING = """\

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from envcatalog.formats.docker_context import context_digest, read_context
-from envcatalog.formats.dockerignore import read_dockerignore
+from envcatalog.formats.docker.context import context_digest, read_context
+from envcatalog.formats.docker.dockerignore import read_dockerignore
 from envcatalog.model.environment import Dockerfile
 from envcatalog.model.errors import Refusal
 from envcatalog.model.files import FolderFile

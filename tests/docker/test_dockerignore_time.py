@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from envcatalog.formats.dockerignore import read_dockerignore, wildcard
+from envcatalog.formats.docker.dockerignore import read_dockerignore, wildcard
 
 # The same examples each time, however slow the machine.
 CALM = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])

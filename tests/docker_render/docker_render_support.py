@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from envcatalog.definition.canonical import definition_digest
-from envcatalog.image.docker_render import debs_of, layers_to_make, render, runs_scripts
+from envcatalog.image.docker.render import debs_of, layers_to_make, render, runs_scripts
 from envcatalog.image.plan import plan_image
 from envcatalog.model.docker import KEY_BUILD, DockerBase, DockerBuild
 from envcatalog.model.environment import DebianBase, Environment, ImageBase, Python

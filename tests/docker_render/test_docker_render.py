@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envcatalog.definition.reader import read_environment
-from envcatalog.formats.dockerfile import Parsed, parse_dockerfile
-from envcatalog.image.docker_render import SCRIPT, layers_to_make, needed_by_scripts, runs_scripts
+from envcatalog.formats.docker.dockerfile import Parsed, parse_dockerfile
+from envcatalog.image.docker.render import SCRIPT, layers_to_make, needed_by_scripts, runs_scripts
 from envcatalog.model.digest import sha256_digest
 from envcatalog.model.environment import Container, Environment, Inference
 from envcatalog.model.errors import Refusal

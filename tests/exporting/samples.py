@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from envcatalog.formats.exporting import FORMATS
+from envcatalog.formats.outgoing.exporting import FORMATS
 from envcatalog.model.environment import (
     Conda,
     Container,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from samples import REGISTRY
 
-from envcatalog.catalog.export_addresses import index_options
+from envcatalog.catalog.doors.export_addresses import index_options
 from envcatalog.catalog.sdk import Catalog
-from envcatalog.formats.exporting import FORMATS
+from envcatalog.formats.outgoing.exporting import FORMATS
 from envcatalog.model.errors import UserError
 from envcatalog.model.settings import Settings
 from history.light import IMAGE, Light, digest

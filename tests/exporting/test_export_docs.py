@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from envcatalog.formats.exporting import FORMATS
+from envcatalog.formats.outgoing.exporting import FORMATS
 from support.servers import missing
 
 README = (Path(__file__).parents[2] / "README.md").read_text()

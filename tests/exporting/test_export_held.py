@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 import pytest
 from samples import BOTH, FULL, IMAGE, PLAIN, conda_package, lock, wheel, written
 
-from envcatalog.formats.exporting import FORMATS
-from envcatalog.formats.leaving import CONTENT, LABELS, settings
+from envcatalog.formats.outgoing.exporting import FORMATS
+from envcatalog.formats.outgoing.leaving import CONTENT, LABELS, settings
 from envcatalog.model.environment import Container, Dockerfile, Environment, Inference
 from envcatalog.model.errors import Refusal
 from envcatalog.model.export import Written

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from envcatalog.formats import conda_archive
-from envcatalog.formats.conda_archive import CondaArchive
-from envcatalog.formats.conda_info import OLD_PLACEHOLDER, BadConda, EntryPoint, PathEntry
+from envcatalog.formats.archives import conda_archive
+from envcatalog.formats.archives.conda_archive import CondaArchive
+from envcatalog.formats.archives.conda_info import OLD_PLACEHOLDER, BadConda, EntryPoint, PathEntry
 from support.conda_packages import (
     PLACEHOLDER,
     Hard,

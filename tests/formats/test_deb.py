@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from envcatalog.formats.deb import BadDeb, DebArchive
-from envcatalog.formats.tar_strict import HEADER_LIMIT
+from envcatalog.formats.archives.deb import BadDeb, DebArchive
+from envcatalog.formats.archives.tar_strict import HEADER_LIMIT
 from support.conda_packages import zstd
 from support.debs import AR_MAGIC, ar, ar_member, make_deb, tar
 
@@ -176,7 +176,7 @@ def test_a_control_bomb_stops_at_its_limit(tmp_path: Path) -> None:
 
 
 def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("envcatalog.formats.tar_strict.MEMBER_LIMIT", 3)
+    monkeypatch.setattr("envcatalog.formats.archives.tar_strict.MEMBER_LIMIT", 3)
     path = make_deb(tmp_path, "many", files={f"f{number}": b"" for number in range(4)})
     with pytest.raises(BadDeb) as caught:
         read_all(path)
@@ -219,7 +219,7 @@ def outcome(action: Callable[[], object]) -> str:
 def test_memory_stays_small_for_a_large_member(tmp_path: Path) -> None:
     path = make_deb(tmp_path, "large", files={"usr/lib/large": bytes(64 << 20)})
     code = (
-        "import sys\nfrom pathlib import Path\nfrom envcatalog.formats.deb import DebArchive\n"
+        "import sys\nfrom pathlib import Path\nfrom envcatalog.formats.archives.deb import DebArchive\n"
         "def peak(): return int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])\n"
         "before = peak()\n"
         "with DebArchive(Path(sys.argv[1])) as deb, deb.data() as tar:\n"

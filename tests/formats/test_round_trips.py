@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from envcatalog.definition.canonical import definition_values
 from envcatalog.definition.matchspecs import MatchSpec, read_spec
-from envcatalog.formats.exporting import FORMATS
-from envcatalog.formats.importing import read_foreign
+from envcatalog.formats.incoming.importing import read_foreign
+from envcatalog.formats.outgoing.exporting import FORMATS
 from envcatalog.model.draft import Draft, Wanted
 from envcatalog.model.environment import Conda, DebianBase, Environment, ImageBase, Inference, Python
 from envcatalog.model.export import Exported

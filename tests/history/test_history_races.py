@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from envcatalog.catalog import publish, tagging
+from envcatalog.catalog.publishing import publish, tagging
 from envcatalog.model.seams import Repository
 from support.catalogs import Workplace, git
 
@@ -21,7 +21,7 @@ MANY = 20
 PUBLISH = """
 import sys
 from envcatalog.cli.main import main
-from envcatalog.catalog import publish
+from envcatalog.catalog.publishing import publish
 print("ready", file=sys.stderr, flush=True)
 sys.stdin.readline()
 sys.argv = ["envcat", *sys.argv[1:]]

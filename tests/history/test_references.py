@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from envcatalog.catalog.reference import parse_reference
+from envcatalog.catalog.history.reference import parse_reference
 from envcatalog.catalog.sdk import Catalog
 from envcatalog.model.errors import UserError
 from history.light import Light, digest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envcatalog.catalog.wanted import read_wanted
+from envcatalog.catalog.history.wanted import read_wanted
 from envcatalog.model.errors import UserError
 from history.light import Light
 from support.catalogs import git

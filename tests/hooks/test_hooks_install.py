@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hooks_support import push, remote_lines
 
-from envcatalog.catalog.hooking import MARKER, script
+from envcatalog.catalog.hooks.hooking import MARKER, script
 from support.catalogs import Workplace, definition, git
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envcatalog.definition.reader import read_environment
-from envcatalog.formats.dockerfile_source import DockerfileSource, read_source
+from envcatalog.formats.docker.source import DockerfileSource, read_source
 from envcatalog.model.files import MODE_FILE, FolderFile
 
 DEFINITION = "name: e\nmanaged: user\ndockerfile: {}\n"

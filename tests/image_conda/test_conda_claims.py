@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from envcatalog.image.conda_scripts import unrun_script
+from envcatalog.image.conda.scripts import unrun_script
 from envcatalog.image.conflicts import CLAIMS_MAX, claims_of, meeting
 from envcatalog.image.tar import Entry
 

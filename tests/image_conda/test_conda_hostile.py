@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from envcatalog.image.conda_interpreter import conda_commands
+from envcatalog.image.conda.interpreter import conda_commands
 from envcatalog.model.errors import Refusal
 from support.conda_layers import TARGET, Channel, layer_tar
 from support.conda_packages import Hard, Kind, Member, Node, Soft, Text, locked_package, member, write_package

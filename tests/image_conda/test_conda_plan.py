@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from envcatalog.definition.canonical import definition_digest
-from envcatalog.image.conda_history import HISTORY
-from envcatalog.image.conda_plan import spec_name
+from envcatalog.image.conda.history import HISTORY
+from envcatalog.image.conda.plan import spec_name
 from envcatalog.image.plan import plan_image
 from envcatalog.model.digest import sha256_digest
 from envcatalog.model.environment import Conda, DebianBase, Environment, EnvironmentBase, ImageBase, Python

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envcatalog.image import conda_prefix, tree
-from envcatalog.image.conda_prefix import replace_binary, replace_text
+from envcatalog.image import tree
+from envcatalog.image.conda import prefix as conda_prefix
+from envcatalog.image.conda.prefix import replace_binary, replace_text
 from envcatalog.model.errors import Refusal
 from support.conda_channel import index_channel
 from support.conda_layers import layer_tar

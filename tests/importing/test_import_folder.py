@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from envcatalog.catalog.importing import FolderFiles
+from envcatalog.catalog.doors.importing import FolderFiles
 from envcatalog.definition.reader import read_environment
 from envcatalog.definition.template import render_environment
-from envcatalog.formats.importing import detect_folder, read_foreign
+from envcatalog.formats.incoming.importing import detect_folder, read_foreign
 from envcatalog.model.draft import Draft, Wanted
 from envcatalog.model.environment import Conda, Python
 from support.conda_channel import index_channel

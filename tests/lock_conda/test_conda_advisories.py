@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envcatalog.catalog.advisories import Advisories, Advisory
+from envcatalog.catalog.update.advisories import Advisories, Advisory
 from envcatalog.model.lock import CondaPackage, Lock, PlatformLock
 
 

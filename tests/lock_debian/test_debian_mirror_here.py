@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from envcatalog.formats.deb import DebArchive
+from envcatalog.formats.archives.deb import DebArchive
 from envcatalog.lock.debian.indexes import forget
 from envcatalog.lock.debian.mirrors import machine_mirrors
 from envcatalog.lock.debian.policy import BASE_PACKAGES

@@ -11,9 +11,9 @@ import pytest
 from conftest_run import local, member
 
 from envcatalog.model.seams import Silent
-from envcatalog.run import kernel
 from envcatalog.run.checks import run_checks
-from envcatalog.run.namespace import NamespaceRunner
+from envcatalog.run.sandbox import kernel
+from envcatalog.run.sandbox.namespace import NamespaceRunner
 
 
 @pytest.fixture
@@ -258,7 +258,7 @@ def test_an_interrupt_leaves_nothing_running(make_image, tmp_path):
     program = f"""
 import sys
 from pathlib import Path
-from envcatalog.run.namespace import NamespaceRunner
+from envcatalog.run.sandbox.namespace import NamespaceRunner
 from envcatalog.model.image import BuiltPlatform, Layer
 layer = Layer(key="", digest="sha256:x", size=0, diff_id={image.platforms[0].layers[0].diff_id!r})
 platform = BuiltPlatform(platform="", config=b"{{}}", manifest=b"", manifest_digest="", layers=(layer,))
@@ -298,11 +298,11 @@ def test_a_foreign_platform_is_refused(runner):
 
 def test_a_machine_without_namespaces_says_so(runner, monkeypatch, make_image):
     # A kernel that says no to unshare, as a hardened one does: the same program, one constant changed.
-    from envcatalog.run import namespace
+    from envcatalog.run.sandbox import namespace
 
     refused = namespace.START.replace(
-        "from envcatalog.run.inside",
-        "from envcatalog.run import kernel; kernel.CLONE_NEWUSER = 1; from envcatalog.run.inside",
+        "from envcatalog.run.sandbox.inside",
+        "from envcatalog.run.sandbox import kernel; kernel.CLONE_NEWUSER = 1; from envcatalog.run.sandbox.inside",
     )
     monkeypatch.setattr(namespace, "START", refused)
     report = check(runner, make_image(), "ls")

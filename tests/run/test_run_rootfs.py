@@ -11,7 +11,7 @@ from conftest_run import digest, local, member
 
 from envcatalog.model.image import Layer
 from envcatalog.run.checks import RunnerFailed
-from envcatalog.run.rootfs import KEEP_SECONDS, prune, unpack_layer
+from envcatalog.run.sandbox.rootfs import KEEP_SECONDS, prune, unpack_layer
 
 SYMLINK, FOLDER, LINK = {"kind": tarfile.SYMTYPE}, {"kind": tarfile.DIRTYPE}, {"kind": tarfile.LNKTYPE}
 

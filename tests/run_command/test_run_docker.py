@@ -15,8 +15,8 @@ from run_command_support import add, data_lines, shell_tag
 
 from envcatalog.catalog.sdk import Catalog
 from envcatalog.model.errors import UserError
-from envcatalog.run.container_events import attend, wait_for_reader
-from envcatalog.run.container_plan import ContainerPlan, Port, create_arguments
+from envcatalog.run.containers.events import attend, wait_for_reader
+from envcatalog.run.containers.plan import ContainerPlan, Port, create_arguments
 
 pytestmark = pytest.mark.engine
 
@@ -321,7 +321,7 @@ def test_the_end_of_the_engine_is_no_end_of_the_command():
 
 
 def test_without_an_init_whoever_does_not_end_is_killed(monkeypatch):
-    monkeypatch.setattr("envcatalog.run.container_events.STUBBORN_SECONDS", 0.01)
+    monkeypatch.setattr("envcatalog.run.containers.events.STUBBORN_SECONDS", 0.01)
     sent = []
     events = queue.SimpleQueue()
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from run_command_support import LOCAL, started
 
-from envcatalog.catalog.running_local import _missing
+from envcatalog.catalog.running.local import _missing
 from envcatalog.catalog.sdk import Catalog
 from envcatalog.model.environment import DebianBase, Environment, R
 from envcatalog.model.errors import UserError
-from envcatalog.run.local_venv import find_interpreter
+from envcatalog.run.local.venv import find_interpreter
 from support.catalogs import BASE, PYTHON, Workplace
 from support.wheelhouse import write_wheel
 
@@ -143,7 +143,7 @@ def test_an_interpreter_that_is_not_here(tmp_path):
 
 def test_a_platform_that_this_is_not(workplace, monkeypatch):
     workplace.add("one", "alpha==1.0")
-    monkeypatch.setattr("envcatalog.catalog.running_local.host_platform", lambda: "darwin/arm64")
+    monkeypatch.setattr("envcatalog.catalog.running.local.host_platform", lambda: "darwin/arm64")
     done = workplace.run("run", "one", *LOCAL, *python("pass"))
     assert (done.code, done.err) == (
         2,

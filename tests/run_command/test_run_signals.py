@@ -8,7 +8,7 @@ import signal
 import pytest
 from run_command_support import add, shell_tag, started, until
 
-from envcatalog.run.container_plan import LABEL
+from envcatalog.run.containers.plan import LABEL
 
 pytestmark = pytest.mark.engine
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envcatalog.catalog.content import Content
-from envcatalog.catalog.sharding import Shard, read_shard, shard_names
+from envcatalog.catalog.publishing.sharding import Shard, read_shard, shard_names
 from envcatalog.git.suspicion import Suspicion
 from envcatalog.model.errors import UserError
 from support.catalogs import Workplace, definition

@@ -228,7 +228,7 @@ def test_a_damaged_archive_is_refused(tmp_path: Path, keep: float) -> None:
 
 
 def test_a_bomb_ends_at_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("envcatalog.formats.sdist.DATA_LIMIT", 1 << 20)
+    monkeypatch.setattr("envcatalog.formats.archives.sdist.DATA_LIMIT", 1 << 20)
     path = make_sdist(tmp_path, files={**files_of(), "deps/jars/z.jar": bytes(4 << 20)})
     assert refusal(path) == f"`{path.name}`: the compressed data grows over its limit"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from envcatalog.formats.sdist import SourceArchive
+from envcatalog.formats.archives.sdist import SourceArchive
 from envcatalog.image.spark import PLACES
 from envcatalog.lock.addresses import remember
 from envcatalog.lock.fetch import ArtefactStore

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from envcatalog.formats.deb import DebArchive
+from envcatalog.formats.archives.deb import DebArchive
 from envcatalog.image.alternatives import ALTERNATIVES, LINKS, offered_by
 from envcatalog.lock.debian.indexes import load_indexes
 from envcatalog.lock.debian.solve import lock_debian

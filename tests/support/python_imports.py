@@ -8,7 +8,7 @@ from typing import Any
 
 from envcatalog.definition.reader import read_environment
 from envcatalog.definition.template import render_environment
-from envcatalog.formats.importing import read_foreign
+from envcatalog.formats.incoming.importing import read_foreign
 from envcatalog.model.draft import Draft, Note, Wanted
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from envcatalog.catalog.advisories import read_advisories
+from envcatalog.catalog.update.advisories import read_advisories
 from envcatalog.model.errors import UserError
 from envcatalog.model.lock import Deb, Lock, PlatformLock, Wheel
 from support.catalogs import Workplace, definition, git

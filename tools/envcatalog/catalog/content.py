@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable
 from functools import cached_property
 
-from envcatalog.catalog.choosing import chosen_builder, own_builder
+from envcatalog.catalog.building.choosing import chosen_builder, own_builder
 from envcatalog.catalog.places import SETTINGS_PATH, definition_path, environment_folder, lock_path
 from envcatalog.definition.canonical import definition_digest
 from envcatalog.definition.order import base_first
@@ -215,7 +215,7 @@ class Content:
             return plan
         if self.builder == "embedded":
             return self._image_plan(name)
-        from envcatalog.image.docker_plan import plan_for_docker
+        from envcatalog.image.docker.plan import plan_for_docker
 
         return plan_for_docker(plan)
 
@@ -233,7 +233,7 @@ class Content:
             self.chain(name)
             plan = self._image_plan(name)
             if plan.builder != own_builder(self.environment(name)).builder:
-                from envcatalog.image.docker_plan import plan_for_docker
+                from envcatalog.image.docker.plan import plan_for_docker
 
                 plan = plan_for_docker(plan)
             self._plans[name] = plan
@@ -245,7 +245,7 @@ class Content:
         parent = self.locked_plan(base.environment) if isinstance(base, EnvironmentBase) else None
         lock = self.fresh_lock(name)
         if environment.dockerfile is not None:
-            from envcatalog.image.docker_plan import plan_dockerfile
+            from envcatalog.image.docker.plan import plan_dockerfile
 
             return plan_dockerfile(environment, lock, lock_digest=lock_digest(lock))
         return plan_image(

@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from envcatalog.catalog.building.locking import write_file
 from envcatalog.catalog.content import Content
-from envcatalog.catalog.locking import write_file
 from envcatalog.catalog.places import SETTINGS_PATH, data_folder, definition_path
 from envcatalog.definition.reader import read_environment
 from envcatalog.definition.template import render_environment

@@ -181,7 +181,7 @@ def _checks() -> Iterator[Finding]:
 
 
 def _buildkit() -> Iterator[Finding]:
-    from envcatalog.run.engine_buildkit import find_client
+    from envcatalog.run.engine.buildkit import find_client
 
     program = find_client()
     yield Finding(

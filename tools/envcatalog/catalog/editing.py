@@ -11,9 +11,9 @@ import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from envcatalog.catalog.locking import write_file
+from envcatalog.catalog.building.locking import write_file
+from envcatalog.catalog.history.resolve import resolve_reference
 from envcatalog.catalog.places import definition_path
-from envcatalog.catalog.resolve import resolve_reference
 from envcatalog.definition.deprecation import replacement_parts
 from envcatalog.definition.edit import Edit, edit_value
 from envcatalog.definition.lifecycle import jumps, lifecycle_problems

@@ -7,10 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from envcatalog.catalog.building.workshop import Workshop
 from envcatalog.catalog.content import Content
-from envcatalog.catalog.known import PassedOver, VersionsByName
 from envcatalog.catalog.places import cache_folder
-from envcatalog.catalog.workshop import Workshop
+from envcatalog.catalog.publishing.known import PassedOver, VersionsByName
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.source import Revision
 from envcatalog.git.versions import scan
@@ -22,7 +22,7 @@ from envcatalog.model.seams import Progress, Registry, Silent
 from envcatalog.model.version import Version
 
 if TYPE_CHECKING:
-    from envcatalog.catalog.resolve import Resolved
+    from envcatalog.catalog.history.resolve import Resolved
 
 
 class OpenCatalog:
@@ -109,9 +109,9 @@ class OpenCatalog:
         return found.versions
 
     def find(self, text: str) -> Resolved:
-        """What a reference points at: content, commit and version; see `catalog.reference` for what it may be."""
+        """What a reference points at: content, commit and version. `catalog.history.reference` says what it may be."""
+        from envcatalog.catalog.history.resolve import resolve_reference
         from envcatalog.catalog.lifecycle import warning_of_use as warning
-        from envcatalog.catalog.resolve import resolve_reference
 
         found = resolve_reference(self, text)
         number = found.version.number if found.version else None

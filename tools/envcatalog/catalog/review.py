@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envcatalog.catalog.compare import NOTHING, compare_sides, side_of
 from envcatalog.catalog.content import Content
-from envcatalog.catalog.differ import Side
+from envcatalog.catalog.history.compare import NOTHING, compare_sides, side_of
+from envcatalog.catalog.history.differ import Side
 from envcatalog.catalog.places import definition_path
 from envcatalog.git.changes import changed_names, changed_since
 from envcatalog.git.refs import resolve

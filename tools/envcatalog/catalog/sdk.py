@@ -13,15 +13,15 @@ from collections.abc import Iterable
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from envcatalog.catalog.history.reference import worktree_names
 from envcatalog.catalog.opened import OpenCatalog
-from envcatalog.catalog.reference import worktree_names
 from envcatalog.model.errors import UserError
 from envcatalog.model.result import Edited, Listed, Locked, Published, Registered, Verified
 
 if TYPE_CHECKING:
-    from envcatalog.catalog.compare import Comparison
-    from envcatalog.catalog.executing import Executor
-    from envcatalog.catalog.running import RunResult
+    from envcatalog.catalog.history.compare import Comparison
+    from envcatalog.catalog.publishing.executing import Executor
+    from envcatalog.catalog.running.reference import RunResult
     from envcatalog.catalog.validating import Validation
     from envcatalog.model.change import Change
     from envcatalog.model.export import Export
@@ -47,7 +47,7 @@ class Catalog(OpenCatalog):
         self, names: Iterable[str] = (), *, upgrade: bool = False, upgrade_packages: Iterable[str] = ()
     ) -> tuple[Locked, ...]:
         """Resolve the definitions and write `lock.json` beside each."""
-        from envcatalog.catalog.locking import lock_names
+        from envcatalog.catalog.building.locking import lock_names
 
         return lock_names(
             self.content,
@@ -59,7 +59,7 @@ class Catalog(OpenCatalog):
 
     def check_locks(self, names: Iterable[str] = ()) -> tuple[Locked, ...]:
         """Which locks are stale; nothing is fetched or written."""
-        from envcatalog.catalog.locking import check_locks
+        from envcatalog.catalog.building.locking import check_locks
 
         return check_locks(self.content, self._names(names))
 
@@ -76,8 +76,8 @@ class Catalog(OpenCatalog):
         Args:
             since: only of environments that differ from this commit, or inherit from one that does.
         """
-        from envcatalog.catalog.actions import plan_actions
         from envcatalog.catalog.lifecycle import warn_of_actions
+        from envcatalog.catalog.publishing.actions import plan_actions
 
         chosen = self._names(names) if since is None else self._changed(names, since)
         known = self.versions_of(chosen)
@@ -95,7 +95,7 @@ class Catalog(OpenCatalog):
         archived: bool = False,
     ) -> tuple[BuiltImage, ...]:
         """Build images from the work tree; into an OCI layout or registry by digest where one is given."""
-        from envcatalog.catalog.building import build_names
+        from envcatalog.catalog.building.images import build_names
         from envcatalog.catalog.lifecycle import without_archived
 
         asked = tuple(names)
@@ -114,7 +114,7 @@ class Catalog(OpenCatalog):
         archived: bool = False,
         executor: Executor | None = None,
     ) -> tuple[Published, ...]:
-        """Publish what the current commit says; see `catalog.publish`, and `catalog.executing` for executors."""
+        """Publish what the current commit says; see `publish` and `executing` in `catalog.publishing`."""
         where = registry or self._registry_of_settings()
         if where is None:
             raise UserError(
@@ -123,20 +123,20 @@ class Catalog(OpenCatalog):
             )
         chosen = self._names(names)
         if executor is not None:
-            from envcatalog.catalog.executing import publish_on
+            from envcatalog.catalog.publishing.executing import publish_on
 
             return publish_on(
                 self, chosen, executor, registry=where, checks=checks, message=message, archived=archived
             )
-        from envcatalog.catalog.publish import publish_names
+        from envcatalog.catalog.publishing.publish import publish_names
 
         return publish_names(self, chosen, registry=where, checks=checks, message=message, archived=archived)
 
     def register(
         self, names: Iterable[str], *, message: str = "", lock: bool = True, archived: bool = False
     ) -> tuple[Registered, ...]:
-        """Lock, commit and make versions without images; see `catalog.register`."""
-        from envcatalog.catalog.register import register_names
+        """Lock, commit and make versions without images; see `catalog.publishing.register`."""
+        from envcatalog.catalog.publishing.register import register_names
 
         return register_names(self, self._names(names), message=message, lock=lock, archived=archived)
 
@@ -149,8 +149,8 @@ class Catalog(OpenCatalog):
         require_signed: bool = False,
         rebuild: Iterable[str] = (),
     ) -> Verified:
-        """Whether versions are still what they were; see `catalog.verifying`."""
-        from envcatalog.catalog.verifying import verify_references
+        """Whether versions are still what they were; see `catalog.verify.verifying`."""
+        from envcatalog.catalog.verify.verifying import verify_references
 
         return verify_references(
             self,
@@ -170,8 +170,8 @@ class Catalog(OpenCatalog):
         registry: str | None = None,
         with_index: bool = False,
     ) -> Export:
-        """An environment as a file of another tool; see `catalog.exporting`."""
-        from envcatalog.catalog.exporting import export
+        """An environment as a file of another tool; see `catalog.doors.exporting`."""
+        from envcatalog.catalog.doors.exporting import export
 
         where = registry or self._registry_of_settings()
         return export(self, reference, to, platform=platform, registry=where, with_index=with_index)
@@ -186,8 +186,8 @@ class Catalog(OpenCatalog):
         stderr: BinaryIO | None = None,
         **options: Any,
     ) -> RunResult:
-        """Run a command in an environment; `options` are those of `catalog.running.RunOptions`."""
-        from envcatalog.catalog.running import RunOptions, run_reference
+        """Run a command in an environment; `options` are those of `catalog.running.reference.RunOptions`."""
+        from envcatalog.catalog.running.reference import RunOptions, run_reference
         from envcatalog.run.attach import Streams, binary
 
         streams = Streams(
@@ -206,7 +206,7 @@ class Catalog(OpenCatalog):
         **wanted: Any,
     ) -> Imported:
         """Add an environment made of another tool's file; `wanted` is what `model.draft.Wanted` has."""
-        from envcatalog.catalog.importing import import_environment
+        from envcatalog.catalog.doors.importing import import_environment
         from envcatalog.model.draft import Wanted
 
         asked = Wanted(name=name, **wanted)
@@ -248,12 +248,12 @@ class Catalog(OpenCatalog):
 
     def compare(self, before: str, after: str | None = None) -> Comparison:
         """The same with sizes; inherited packages are included."""
-        from envcatalog.catalog.compare import compare
+        from envcatalog.catalog.history.compare import compare
 
         return compare(self, before, after)
 
     def _changed(self, names: Iterable[str], since: str) -> tuple[str, ...]:
-        from envcatalog.catalog.since import changed_environments
+        from envcatalog.catalog.history.since import changed_environments
 
         asked = tuple(names)
         wanted = set(self._names(asked)) if asked else None

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from envcatalog.catalog.building.dockerfiles import dockerfile_problems
 from envcatalog.catalog.content import Content
-from envcatalog.catalog.dockerfiles import dockerfile_problems
 from envcatalog.catalog.places import SETTINGS_PATH, lock_path
 from envcatalog.catalog.policing import Newest, policy_problems
 from envcatalog.definition.reader import Reading, SettingsReading, read_settings

@@ -102,7 +102,7 @@ def set_build_options(
 ) -> None:
     """Tell the catalog what `build_options` says."""
     from envcatalog.model.docker import BuildOptions
-    from envcatalog.run.engine_secrets import read_secrets
+    from envcatalog.run.engine.secrets import read_secrets
 
     catalog.builder = builder  # type: ignore[assignment]
     catalog.build_options = BuildOptions(
@@ -116,7 +116,7 @@ def chosen_names(catalog: Catalog, names: tuple[str, ...], shard: str | None) ->
     """What a command is about; None where the part of the catalog that is asked for is empty."""
     if shard is None:
         return names
-    from envcatalog.catalog.sharding import read_shard, shard_names
+    from envcatalog.catalog.publishing.sharding import read_shard, shard_names
 
     return shard_names(catalog.content, names, read_shard(shard)) or None
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from envcatalog.image.assemble import assemble_image, assemble_platform
 from envcatalog.image.cache import LayerCache
 from envcatalog.image.codec import BlockGzip, Compressed, check_codec
-from envcatalog.image.conda_scripts import unrun_script
+from envcatalog.image.conda.scripts import unrun_script
 from envcatalog.image.conflicts import check_conflicts, meeting
 from envcatalog.image.tar import Entry, TarWriter
 from envcatalog.model.image import BaseImage, BuiltImage, Layer

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from envcatalog.image.conda_scripts import unrun_script
+from envcatalog.image.conda.scripts import unrun_script
 from envcatalog.image.paths import shown
 from envcatalog.image.tar import Entry
 from envcatalog.model.errors import Refusal

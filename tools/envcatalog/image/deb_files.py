@@ -8,7 +8,7 @@ import re
 import tarfile
 from collections.abc import Iterable
 
-from envcatalog.formats.deb import BadDeb, DebArchive
+from envcatalog.formats.archives.deb import BadDeb, DebArchive
 from envcatalog.image.paths import safe_parts, shown
 from envcatalog.image.tree import Bytes, Directory, File, Link, Spool, Tree, read_all
 from envcatalog.model.errors import Refusal

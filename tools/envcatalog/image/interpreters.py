@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from envcatalog.image.conda_interpreter import conda_commands
+from envcatalog.image.conda.interpreter import conda_commands
 from envcatalog.image.deb_files import package_tree
 from envcatalog.image.paths import shown
 from envcatalog.image.tree import File, Link, Spool, pieces

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from envcatalog.image import conda, debs, files_layer, root, skeleton, spark, wheels
+from envcatalog.image import debs, files_layer, root, skeleton, spark, wheels
 from envcatalog.image.bytecode import Compiler
+from envcatalog.image.conda import layer as conda
 from envcatalog.image.tar import TarWriter
 from envcatalog.model.plan import LayerPlan
 from envcatalog.model.seams import Artefacts

@@ -124,7 +124,7 @@ def _python_target(environment: Environment, lock: Lock, parent: ImagePlan | Non
     if parent is not None and parent.python is not None:
         return parent.python
     if any(platform.conda for platform in lock.platforms):
-        from envcatalog.image.conda_plan import conda_target
+        from envcatalog.image.conda.plan import conda_target
 
         conda = conda_target(environment, lock)
         if conda is not None:
@@ -181,7 +181,7 @@ def _plan_platform(
     spark = spark_layers(environment.spark, locked.files, python, below)
     layers += [*_deb_layers(locked.debs, debs_budget, python), *system]
     if adds_conda:
-        from envcatalog.image.conda_plan import conda_layers
+        from envcatalog.image.conda.plan import conda_layers
 
         layers += conda_layers(environment, locked.conda, python, below, conda_budget)
     elif adds_python and python is not None:

@@ -19,7 +19,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from envcatalog.formats.sdist import BadSdist, SourceArchive
+from envcatalog.formats.archives.sdist import BadSdist, SourceArchive
 from envcatalog.image.bytecode import Compiler, pyc_path
 from envcatalog.image.modules import add_bytecode
 from envcatalog.image.skeleton import BIN, site_packages

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from envcatalog.formats.docker_context import context_digest
-from envcatalog.formats.dockerfile_source import DockerfileSource, base_argument, read_source
+from envcatalog.formats.docker.context import context_digest
+from envcatalog.formats.docker.source import DockerfileSource, base_argument, read_source
 from envcatalog.lock.images import ImageResolver, lock_image
 from envcatalog.model.digest import sha256_digest
 from envcatalog.model.environment import Environment, ImageBase

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from envcatalog.formats.sdist import BadSdist, SourceArchive
+from envcatalog.formats.archives.sdist import BadSdist, SourceArchive
 from envcatalog.lock.addresses import index_arguments
 from envcatalog.lock.download import Downloader
 from envcatalog.lock.indexes import machine_indexes

@@ -88,7 +88,7 @@ class Discrepancy:
 
     Attributes:
         reference: ``name@N``, ``name`` for all versions of one, or a full Git reference that is no version.
-        code: ``tag-moved``, ``lock-edited`` ...; see `catalog.verifying`.
+        code: ``tag-moved``, ``lock-edited`` ...; see `catalog.verify.verifying`.
         severity: ``warning`` is for what may be in order; it does not make the answer no.
         expected, found: empty where there is nothing to name.
     """

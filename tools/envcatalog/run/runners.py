@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from envcatalog.run.checks import Runner
-from envcatalog.run.engine import EngineRunner
-from envcatalog.run.namespace import NamespaceRunner
+from envcatalog.run.engine.checks import EngineRunner
+from envcatalog.run.sandbox.namespace import NamespaceRunner
 
 
 def default_runners(cache: Path) -> tuple[Runner, ...]:

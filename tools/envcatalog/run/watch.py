@@ -68,7 +68,7 @@ def _remove(name: str) -> None:
     from docker.errors import NotFound
 
     from envcatalog.run.checks import RunnerFailed
-    from envcatalog.run.engine_client import connect, engine_errors
+    from envcatalog.run.engine.client import connect, engine_errors
 
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:

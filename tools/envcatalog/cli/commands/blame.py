@@ -19,7 +19,7 @@ def command(ctx: click.Context, reference: str, package: str | None, directory: 
     SINCE is what brought the installed version, FIRST what brought the package at all, where that is another commit.
     Packages of the environments that it inherits from are theirs to blame. Exit code 1 if the lock lacks PACKAGE.
     """
-    from envcatalog.catalog.blame import blame
+    from envcatalog.catalog.history.blame import blame
 
     origins = blame(open_catalog(ctx, directory), reference, package)
     if form == "json":

@@ -25,7 +25,7 @@ def command(
     settings, in a new Git repository without a commit. `build` there gives the same image digest. DIR must not exist,
     or be empty; a relative one is below the current folder.
     """
-    from envcatalog.catalog.checkout import checkout
+    from envcatalog.catalog.history.checkout import checkout
 
     done = checkout(open_catalog(ctx, directory), reference, Path.cwd() / folder, archived=archived)
     if form == "json":

@@ -15,7 +15,7 @@ from envcatalog.cli.options import (
     open_catalog,
     registry_option,
 )
-from envcatalog.formats.exporting import FORMATS
+from envcatalog.formats.outgoing.exporting import FORMATS
 from envcatalog.model.errors import EXIT_NO
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def command(
     directory: str | None,
     form: str,
 ) -> int:
-    from envcatalog.catalog.exporting import refuse_lost
+    from envcatalog.catalog.doors.exporting import refuse_lost
     from envcatalog.report.exported import export_json, notes_text
 
     if check and output is None:
@@ -69,7 +69,7 @@ def command(
     if check:
         return _check(done, places)
     if places:
-        from envcatalog.catalog.export_files import write_files
+        from envcatalog.catalog.doors.export_files import write_files
 
         write_files(done.files, places)
     if form == "json":
@@ -82,7 +82,7 @@ def command(
 
 
 def _places(done: Export, output: str | None) -> dict[str, Path]:
-    from envcatalog.catalog.export_files import targets
+    from envcatalog.catalog.doors.export_files import targets
 
     if output is not None:
         return targets(done.files, Path(output))
@@ -93,7 +93,7 @@ def _places(done: Export, output: str | None) -> dict[str, Path]:
 
 
 def _check(done: Export, places: dict[str, Path]) -> int:
-    from envcatalog.catalog.export_files import differing
+    from envcatalog.catalog.doors.export_files import differing
 
     stale = differing(done.files, places)
     for path in stale:

@@ -15,7 +15,7 @@ from envcatalog.model.errors import EXIT_NO
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from envcatalog.catalog.hook_server import Verdict
+    from envcatalog.catalog.hooks.server import Verdict
 
 NAMES = ("pre-receive", "post-receive", "pre-commit", "pre-push")
 
@@ -37,7 +37,7 @@ def command() -> None:
 @click.pass_context
 def install(ctx: click.Context, server: bool, chain: bool, directory: str | None) -> None:
     """Install the hooks; one of another program is never overwritten."""
-    from envcatalog.catalog.hooking import install_hooks
+    from envcatalog.catalog.hooks.hooking import install_hooks
 
     for hook in install_hooks(chosen_folder(ctx, directory), server=server, chain=chain):
         emit(f"{hook.status}  {hook.path}")
@@ -48,7 +48,7 @@ def install(ctx: click.Context, server: bool, chain: bool, directory: str | None
 @click.pass_context
 def uninstall(ctx: click.Context, directory: str | None) -> None:
     """Remove our hooks; a hook that was chained gets its place back."""
-    from envcatalog.catalog.hooking import uninstall_hooks
+    from envcatalog.catalog.hooks.hooking import uninstall_hooks
 
     for hook in uninstall_hooks(chosen_folder(ctx, directory)):
         emit(f"{hook.status}  {hook.path}")
@@ -66,21 +66,21 @@ def run(ctx: click.Context, name: str, directory: str | None) -> int:
     """
     folder = chosen_folder(ctx, directory)
     if name == "pre-commit":
-        from envcatalog.catalog.hook_clone import check_staged
+        from envcatalog.catalog.hooks.clone import check_staged
 
         return _report(
             [check_staged(folder, os.environ)], "what is staged has problems, so nothing was committed"
         )
     lines = _lines()
     if name == "pre-push":
-        from envcatalog.catalog.hook_clone import check_outgoing
+        from envcatalog.catalog.hooks.clone import check_outgoing
         from envcatalog.git.pushed import read_outgoing
 
         return _report(
             check_outgoing(folder, read_outgoing(lines)), "the push has problems, so nothing was sent"
         )
     if name == "pre-receive":
-        from envcatalog.catalog.hook_server import check_push
+        from envcatalog.catalog.hooks.server import check_push
         from envcatalog.git.pushed import read_pushes
 
         return _report(check_push(folder, read_pushes(lines), os.environ), "the push is refused")
@@ -94,7 +94,7 @@ def _lines() -> str:
 
 
 def _publish(folder: Path, lines: str) -> int:
-    from envcatalog.catalog.hook_server import publish_push
+    from envcatalog.catalog.hooks.server import publish_push
     from envcatalog.catalog.places import cache_folder
     from envcatalog.git.pushed import read_pushes
     from envcatalog.report.text import published_text

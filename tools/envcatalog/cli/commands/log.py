@@ -22,7 +22,7 @@ def command(
     A version shows image digest, commit, author, date and the aliases that name it now, and whether its tag is signed;
     a commit shows its author, message and, in brackets, what it changed. Of NAME@3, the versions up to it.
     """
-    from envcatalog.catalog.history import environment_log
+    from envcatalog.catalog.history.log import environment_log
 
     walk = commits or form == "text"
     found = environment_log(open_catalog(ctx, directory), reference, limit=limit, commits=walk)

@@ -179,7 +179,7 @@ def _make(
 def _import(
     ctx: click.Context, directory: str | None, name: str, source: str, form: str, **more: Any
 ) -> Imported:
-    from envcatalog.catalog.importing import import_environment
+    from envcatalog.catalog.doors.importing import import_environment
     from envcatalog.model.draft import Wanted
 
     how = {option: more.pop(option) for option in ("kind", "strict", "context")}

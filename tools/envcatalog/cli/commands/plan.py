@@ -88,7 +88,7 @@ def command(
 
         text = plan_sarif(actions, version=__version__)
     elif form == "github-matrix" and groups is not None:
-        from envcatalog.catalog.groups import publish_groups
+        from envcatalog.catalog.publishing.groups import publish_groups
         from envcatalog.report.matrix import groups_matrix
 
         text = groups_matrix(*publish_groups(catalog.content, actions, limit=groups))
@@ -97,7 +97,7 @@ def command(
 
         text = plan_matrix(actions)
     elif form == "gitlab-pipeline":
-        from envcatalog.catalog.groups import publish_groups
+        from envcatalog.catalog.publishing.groups import publish_groups
         from envcatalog.ci.gitlab import JOBS, child_pipeline
 
         text = child_pipeline(*publish_groups(catalog.content, actions, limit=JOBS))

@@ -23,7 +23,7 @@ from envcatalog.cli.options import (
 from envcatalog.model.errors import EXIT_NO
 
 if TYPE_CHECKING:
-    from envcatalog.catalog.executing import Executor
+    from envcatalog.catalog.publishing.executing import Executor
     from envcatalog.model.result import Published
 
 
@@ -102,7 +102,7 @@ def command(
 def _executor(ctx: click.Context, text: str) -> Executor | None:
     if text == "inline":
         return None
-    from envcatalog.catalog.executing import open_executor
+    from envcatalog.catalog.publishing.executing import open_executor
 
     executor = open_executor(text)
     if executor is not None:

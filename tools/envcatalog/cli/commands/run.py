@@ -77,7 +77,7 @@ def command(
     envcat run sklearn@3 -- python train.py
     envcat run sklearn --on local -- python train.py
     """
-    from envcatalog.catalog.running import RunOptions, find_target, local_process, run_reference
+    from envcatalog.catalog.running.reference import RunOptions, find_target, local_process, run_reference
 
     catalog = open_catalog(ctx, directory)
     streams, tty = _streams()
@@ -90,7 +90,7 @@ def command(
         **more,
     )
     if on == "local" and (ctx.obj or {}).get("own_process"):
-        from envcatalog.run.local import become
+        from envcatalog.run.local.process import become
 
         process = local_process(catalog, find_target(catalog, reference, options), arguments, options)
         catalog.close()

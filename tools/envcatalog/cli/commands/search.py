@@ -32,7 +32,7 @@ def command(
     Locks are searched, those of inherited environments included; what is inside a base image is in no lock. Exit code,
     as grep's: 0 found, 1 not found, 2 an error, also when nothing was found but a lock could not be read.
     """
-    from envcatalog.catalog.search import search
+    from envcatalog.catalog.history.search import search
     from envcatalog.report.safe import visible
 
     if all_versions and alias:

@@ -91,9 +91,9 @@ def command(
 def _run(catalog: Catalog, names: tuple[str, ...], **options: Any) -> Any:
     from datetime import UTC, datetime
 
-    from envcatalog.catalog.advisories import read_advisories
-    from envcatalog.catalog.update_branches import names_to_update, update_locks
-    from envcatalog.catalog.updating import Request
+    from envcatalog.catalog.update.advisories import read_advisories
+    from envcatalog.catalog.update.branches import names_to_update, update_locks
+    from envcatalog.catalog.update.updating import Request
 
     chosen = names_to_update(catalog, names, older_than=options["older_than"], now=datetime.now(UTC))
     request = Request(

@@ -13,7 +13,7 @@ from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 
-from envcatalog.formats.inflate import BadStream, open_inflated
+from envcatalog.formats.archives.inflate import BadStream, open_inflated
 from envcatalog.lock.debian.http import Downloads
 from envcatalog.lock.debian.mirrors import machine_keyrings, mirrors_of
 from envcatalog.lock.debian.packages import PackageIndex, reduce_index

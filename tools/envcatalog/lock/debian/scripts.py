@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from envcatalog.formats.deb import BadDeb, DebArchive
+from envcatalog.formats.archives.deb import BadDeb, DebArchive
 from envcatalog.lock.debian.shell import COMPUTED, WRITES, commands_of
 from envcatalog.model.errors import Refusal
 from envcatalog.model.lock import Deb

@@ -1,0 +1,1 @@
+"""Questions to the history: references, log, diff, blame, search, checkout."""

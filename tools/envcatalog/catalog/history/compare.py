@@ -1,0 +1,95 @@
+"""`diff`: two references become two sides; what differs, and how much there is to download."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envcatalog.catalog.content import Content
+from envcatalog.catalog.history.differ import Side, diff_sides
+from envcatalog.catalog.history.reference import parse_reference
+from envcatalog.catalog.places import definition_path
+from envcatalog.git.versions import versions
+from envcatalog.model.change import Change, Download
+from envcatalog.model.lock import Artefact
+
+if TYPE_CHECKING:
+    from envcatalog.catalog.sdk import Catalog
+
+NOTHING = Side(environment=None, lock=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What differs, sorted by path, and for each platform what a machine with nothing must download."""
+
+    changes: tuple[Change, ...]
+    downloads: tuple[Download, ...]
+
+
+def compare(catalog: Catalog, before: str, after: str | None) -> Comparison:
+    """Compare two references; with one, what the work tree changed since then (or since the newest version).
+
+    Raises:
+        UserError, ProblemsFound, Refusal: a reference names nothing, or a file there cannot be read.
+    """
+    return compare_sides(*_sides(catalog, before, after))
+
+
+def compare_sides(old: Side, new: Side) -> Comparison:
+    """Compare two moments that are known already."""
+    return Comparison(changes=diff_sides(old, new), downloads=_downloads(old, new))
+
+
+def side_of(content: Content, name: str) -> Side:
+    """Definition, lock and inherited locks at one moment."""
+    *parents, environment = content.chain(name)
+    inherited = tuple((parent.name, content.lock(parent.name)) for parent in parents)
+    return Side(environment=environment, lock=content.lock(name), inherited=inherited)
+
+
+def _sides(catalog: Catalog, before: str, after: str | None) -> tuple[Side, Side]:
+    if after is not None:
+        return _side(catalog, before), _side(catalog, after)
+    reference = parse_reference(before)
+    if not reference.is_worktree:
+        return _side(catalog, before), _side(catalog, reference.name)
+    new = _side(catalog, reference.name)
+    if versions(catalog.repository, reference.name):
+        return _side(catalog, f"{reference.name}@latest"), new
+    head = catalog.repository.head()
+    if head is None or catalog.at(head).source.read(definition_path(reference.name)) is None:
+        return NOTHING, new
+    return side_of(catalog.at(head), reference.name), new
+
+
+def _side(catalog: Catalog, text: str) -> Side:
+    found = catalog.find(text)
+    return side_of(found.content, found.name)
+
+
+def _downloads(before: Side, after: Side) -> tuple[Download, ...]:
+    old, new = _sizes(before), _sizes(after)
+    return tuple(
+        Download(platform=platform, before=old.get(platform), after=new.get(platform))
+        for platform in sorted(old.keys() | new.keys())
+    )
+
+
+def _sizes(side: Side) -> dict[str, int]:
+    """Bytes of all locked files by platform. A base image's layers are in no lock, so they do not count."""
+    sizes: dict[str, int] = {}
+    wanted = side.environment.platforms if side.environment else ()
+    for platform, artefact in _artefacts(side):
+        if platform in wanted:
+            sizes[platform] = sizes.get(platform, 0) + artefact.size
+    return sizes
+
+
+def _artefacts(side: Side) -> Iterator[tuple[str, Artefact]]:
+    for _, lock in side.locks:
+        for item in lock.platforms if lock else ():
+            artefacts: tuple[Artefact, ...] = (*item.debs, *item.conda, *item.wheels, *item.files)
+            for artefact in artefacts:
+                yield item.platform, artefact

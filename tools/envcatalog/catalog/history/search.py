@@ -1,0 +1,209 @@
+"""`search`: which environments hold a package. The question of a CVE day, so what cannot be answered is said, too.
+
+A lock is parsed only if its bytes hold the name: in JSON without a backslash a string is spelled as it is.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from envcatalog.catalog.content import Content
+from envcatalog.catalog.history.wanted import Wanted, read_wanted
+from envcatalog.catalog.places import lock_path
+from envcatalog.git.trees import LOCK
+from envcatalog.git.versions import versions
+from envcatalog.lock.file import load_lock
+from envcatalog.model.errors import Refusal, UserError
+from envcatalog.model.found import Match, SearchResult, Unread
+from envcatalog.model.history import PackageKind
+from envcatalog.model.version import Version
+
+if TYPE_CHECKING:
+    from envcatalog.catalog.sdk import Catalog
+
+Holding = tuple[PackageKind, str, str, str]  # kind, name, version, platform
+_KEYS: dict[PackageKind, str] = {"python": "wheels", "deb": "debs", "conda": "conda"}
+
+
+def search(
+    catalog: Catalog,
+    text: str,
+    *,
+    kind: PackageKind | None = None,
+    all_versions: bool = False,
+    alias: str | None = None,
+) -> SearchResult:
+    """Search the locks of the work tree, of all versions, or of the versions that an alias names.
+
+    Raises:
+        UserError: the text is no package with a condition, or the catalog has no such alias.
+    """
+    wanted = read_wanted(text, kind)
+    finder = _Finder(wanted)
+    if not all_versions and alias is None:
+        finder.work_tree(catalog.content)
+    else:
+        for version in _chosen(catalog, alias, finder):
+            finder.version(catalog, version)
+    return finder.result()
+
+
+def _chosen(catalog: Catalog, alias: str | None, finder: _Finder) -> Iterator[Version]:
+    if alias is not None:
+        _check_alias(catalog, alias)
+    known = versions(catalog.repository)
+    if alias is None:
+        yield from known
+        return
+    by_reference = {(version.name, version.number): version for version in known}
+    for name in catalog.content.names:
+        environment = catalog.content.reading(name).environment
+        if environment is None:
+            finder.unread(name, None, "its definition has problems, so its aliases are not known")
+            continue
+        number = dict(environment.aliases).get(alias)
+        if number is not None and (name, number) in by_reference:
+            yield by_reference[name, number]
+
+
+def _check_alias(catalog: Catalog, alias: str) -> None:
+    have = catalog.content.settings.aliases
+    if alias in have:
+        return
+    shown = ascii(alias[:60])[1:-1]
+    near = difflib.get_close_matches(alias[:60], have, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else "`aliases` in `catalog/catalog.yaml` lists them"
+    raise UserError(f"the catalog has no alias `{shown}`", hint)
+
+
+class _Finder:
+    """Collects matches."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._needles = [f'"{name}"'.encode() for name in set(wanted.names.values())]
+        self._matches: list[Match] = []
+        self._unread: list[Unread] = []
+        self._searched = 0
+
+    def work_tree(self, content: Content) -> None:
+        """All locks on disk."""
+        own: dict[str, tuple[Holding, ...]] = {}
+        bases: dict[str, str] = {}
+        seen = set()
+        for name, data in content.source.read_each(LOCK):
+            seen.add(name)
+            held = self._held(name, None, data)
+            if held:
+                own[name] = held
+            if b'"environment"' in data or b"\\" in data:
+                base = _base(data)
+                if base:
+                    bases[name] = base
+        for name in content.names:
+            if name not in seen:
+                self.unread(name, None, "it is not locked")
+            self._add(name, None, _chain(name, bases, own))
+
+    def version(self, catalog: Catalog, version: Version) -> None:
+        """The lock of one version, and those it inherits from, at the version's commit."""
+        source = catalog.at(version.commit).source
+        chain: list[tuple[str, tuple[Holding, ...]]] = []
+        name: str | None = version.name
+        while name is not None and name not in (one for one, _ in chain):
+            try:
+                data = source.read(lock_path(name))
+            except Refusal as error:
+                self.unread(version.name, version.number, error.message)
+                break
+            if data is None:
+                self.unread(version.name, version.number, f"`{lock_path(name)}` is missing")
+                break
+            chain.append((name, self._held(version.name, version.number, data)))
+            name = _base(data)
+        self._add(version.name, version.number, chain)
+        catalog.forget(version.commit)
+
+    def unread(self, name: str, number: int | None, reason: str) -> None:
+        """Note what could not be searched."""
+        self._unread.append(Unread(environment=name, version=number, reason=reason))
+
+    def result(self) -> SearchResult:
+        """All of it, in order."""
+        ordered = sorted(
+            self._matches, key=lambda item: (item.environment, item.version or 0, item.kind, item.installed)
+        )
+        return SearchResult(matches=tuple(ordered), unread=tuple(self._unread), searched=self._searched)
+
+    def _held(self, name: str, number: int | None, data: bytes) -> tuple[Holding, ...]:
+        self._searched += 1
+        if b"\\" not in data and not any(needle in data for needle in self._needles):
+            return ()
+        try:
+            return tuple(_holdings(data, self._wanted))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            try:
+                load_lock(data, lock_path(name))  # says what is wrong
+                reason = "its lock cannot be read"
+            except UserError as error:
+                reason = error.message
+            self.unread(name, number, reason)
+            return ()
+
+    def _add(self, name: str, number: int | None, chain: Iterable[tuple[str, tuple[Holding, ...]]]) -> None:
+        for source, held in chain:
+            grouped: dict[tuple[PackageKind, str, str], list[str]] = {}
+            for kind, package, installed, platform in held:
+                grouped.setdefault((kind, package, installed), []).append(platform)
+            for (kind, package, installed), platforms in grouped.items():
+                self._matches.append(
+                    Match(
+                        environment=name,
+                        version=number,
+                        package=package,
+                        kind=kind,
+                        installed=installed,
+                        platforms=tuple(sorted(platforms)),
+                        inherited_from="" if source == name else source,
+                    )
+                )
+
+
+def _chain(
+    name: str, bases: Mapping[str, str], own: Mapping[str, tuple[Holding, ...]]
+) -> Iterator[tuple[str, tuple[Holding, ...]]]:
+    seen: set[str] = set()
+    one: str | None = name
+    while one is not None and one not in seen:
+        seen.add(one)
+        if one in own:
+            yield one, own[one]
+        one = bases.get(one)
+
+
+def _holdings(data: bytes, wanted: Wanted) -> Iterator[Holding]:
+    value: Any = json.loads(data)
+    for platform, block in value["platforms"].items():
+        for kind, name in wanted.names.items():
+            for item in _items(block, kind):
+                if item["name"] == name and wanted.accepts(kind, item["version"]):
+                    yield kind, name, item["version"], platform
+
+
+def _items(block: dict[str, Any], kind: PackageKind) -> list[Any]:
+    items = list(block.get(_KEYS[kind], ()))
+    if kind == "python":  # a source archive that is unpacked is a project as well
+        items += [item for item in block.get("files", ()) if item["source"].startswith("index:")]
+    return items
+
+
+def _base(data: bytes) -> str | None:
+    """The environment that a lock says it inherits from."""
+    try:
+        base = json.loads(data)["base"]
+        return str(base["environment"]) if base and "environment" in base else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None

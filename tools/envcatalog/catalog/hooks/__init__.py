@@ -1,0 +1,1 @@
+"""Git hooks, in a bare repository and in a clone."""

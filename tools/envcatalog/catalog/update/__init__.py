@@ -1,0 +1,1 @@
+"""`update`: locks kept fresh, one branch for each change."""

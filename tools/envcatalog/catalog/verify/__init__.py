@@ -1,0 +1,1 @@
+"""`verify`: Git, registry and content held against each other."""

@@ -1,0 +1,1 @@
+"""Archives that others make: read as streams, with nothing in them trusted."""

@@ -1,0 +1,1 @@
+"""Exporters: definitions and locks become other tools' files."""

@@ -1,0 +1,1 @@
+"""Images that a Docker Engine built, and what it is asked for."""

@@ -1,0 +1,1 @@
+"""Checks in namespaces of the kernel, without an engine."""
