@@ -145,7 +145,7 @@ def test_options_win_over_the_file(place: Workplace) -> None:
         (["--strict"], "error: --strict needs --from\nhint: run `envcat new --help`\n"),
         (["--from", "../src/environment.yml", "--type", "conda-lok"],
          "error: there is no type `conda-lok` of file to import\n"),
-        (["--from", "../src/pipe"], "error: there is no file or folder `../src/pipe`\n"),
+        (["--from", "../src/pipe"], "error: `../src/pipe` is neither a file nor a folder\n"),
     ],
 )  # fmt: skip
 def test_wrong_arguments(place: Workplace, tmp_path: Path, arguments: list[str], error: str) -> None:

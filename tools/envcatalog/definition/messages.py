@@ -35,6 +35,17 @@ def _is_name(error: ValidationError) -> bool:
     return "propertyNames" in error.absolute_schema_path
 
 
+# What people write shorter than it is.
+_SHAPES = {
+    "base": "{debian: bookworm}",
+    "conda": "{channels: [conda-forge], packages: [numpy]}",
+    "dockerfile": "{path: Dockerfile}",
+    "python": '{version: "3.11", packages: [numpy]}',
+    "r": "{packages: [data.table]}",
+    "spark": '{version: "3.5"}',
+}
+
+
 def _subject(error: ValidationError, path: Path) -> str:
     return show(error.instance) if _is_name(error) else f"`{show_path(path)}`"
 
@@ -61,6 +72,8 @@ def _type(error: ValidationError, path: Path) -> Iterator[Finding]:
             if len(value) < 40
             else "write it as a list, each item after a `-`"
         )
+    elif wanted == "object" and path and path[-1] in _SHAPES:
+        hint = f"write `{path[-1]}: {_SHAPES[path[-1]]}`"
     yield Finding("schema-type", message, path, hint)
 
 

@@ -93,6 +93,8 @@ def _file(path: Path, shown: str, mode: str) -> bytes:
             return b""
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         with os.fdopen(os.open(path, flags), "rb") as file:
+            if os.fstat(file.fileno()).st_size > FILE_LIMIT:
+                raise _too_large(shown)
             data = file.read(FILE_LIMIT + 1)
     except OSError as error:
         raise Refusal(f"`{shown}` cannot be read: {(error.strerror or '').lower()}") from error

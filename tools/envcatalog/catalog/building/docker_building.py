@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from envcatalog.image.docker.image import assemble_docker
 from envcatalog.lock.dockerfile import docker_source
 from envcatalog.model.docker import ContextFile, DockerBase, DockerBuild
 from envcatalog.model.environment import Environment, EnvironmentBase
+from envcatalog.model.errors import Refusal
 from envcatalog.model.files import MODE_LINK, MODE_PROGRAM, FolderFile
 from envcatalog.model.image import BaseImage, BuiltImage, Layer
 from envcatalog.model.lock import Lock, LockedImage
@@ -118,6 +120,11 @@ def image_base(workshop: Workshop, locked: LockedImage, platform: str) -> Docker
     """A locked image for an engine, which pulls it by digest; what is in a folder is loaded."""
     digest = dict(locked.manifests)[platform]
     image = workshop.base(BaseManifest(image=locked.image, digest=digest))
+    if (json.loads(image.config).get("config") or {}).get("OnBuild"):
+        raise Refusal(
+            f"the image `{locked.image}` has `ONBUILD` instructions, which would run in the build and are in no lock",
+            "start from an image without them, and write what they do into the Dockerfile",
+        )
     if locked.image.startswith("oci:"):
         return _loaded(workshop, image.config, image.layers)
     host, _, path = locked.image.partition("@")[0].partition("/")

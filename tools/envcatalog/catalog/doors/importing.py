@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import stat
 from dataclasses import dataclass, replace
@@ -71,6 +72,19 @@ def _is_inside(path: str) -> bool:
     return (
         "\0" not in path and not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts
     )
+
+
+def _nothing_there(path: Path, source: str) -> UserError:
+    hint = "an image is named `HOST/PATH:TAG` or `oci:DIR:TAG`"
+    try:
+        if path.exists():
+            return UserError(f"`{source}` is neither a file nor a folder", "name a file or a folder")
+        near = difflib.get_close_matches(path.name, sorted(item.name for item in path.parent.iterdir()), n=1)
+    except (OSError, ValueError):
+        near = []
+    if near:
+        hint = f"did you mean `{path.with_name(near[0]).name}`?"
+    return UserError(f"there is no file or folder `{source}`", hint)
 
 
 def read_file(path: Path) -> bytes:
@@ -151,9 +165,7 @@ def read_source(
     try:
         data = read_file(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        raise UserError(
-            f"there is no file or folder `{source}`", "an image is named `HOST/PATH:TAG` or `oci:DIR:TAG`"
-        ) from None
+        raise _nothing_there(path, source) from None
     origin = source.replace(os.sep, "/")
     if context is not None:
         return _read_with_context(path, origin, data, wanted, kind, context)
