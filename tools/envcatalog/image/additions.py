@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from envcatalog.image.alternatives import java_home, system_links
 from envcatalog.image.keys import layer_key
-from envcatalog.image.skeleton import site_packages
+from envcatalog.image.prefix import site_packages
 from envcatalog.image.split import split_artefacts
 from envcatalog.model.environment import Spark
 from envcatalog.model.lock import Deb, LockedFile

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from envcatalog.image.codec import CODEC
-from envcatalog.image.skeleton import PREFIX
+from envcatalog.image.prefix import PREFIX
 from envcatalog.model.digest import Json, json_digest
 from envcatalog.model.lock import Artefact, CondaPackage
 from envcatalog.model.plan import LAYER_FORMAT, LayerKind, PythonTarget

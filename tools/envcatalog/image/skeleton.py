@@ -5,12 +5,10 @@ Source: PEP 405 and the `venv` module for `pyvenv.cfg`; `site` reads ``home`` an
 
 from __future__ import annotations
 
+from envcatalog.image.prefix import BIN, PREFIX, site_packages
 from envcatalog.image.tar import TarWriter
 from envcatalog.image.tree import Bytes, Directory, File, Link, Tree
 from envcatalog.model.plan import LayerPlan, PythonTarget
-
-PREFIX = "opt/env"
-BIN = f"{PREFIX}/bin"
 
 _OWNER = "the environment"
 _CONFIGURATION = """\
@@ -19,16 +17,6 @@ include-system-site-packages = false
 version = {version}
 executable = {interpreter}
 """
-
-
-def site_packages(target: PythonTarget) -> str:
-    """Where modules go, without a leading slash."""
-    return f"{PREFIX}/lib/python{target.version}/site-packages"
-
-
-def is_conda(target: PythonTarget) -> bool:
-    """Whether the interpreter is a conda package's, in the folder itself, so that there is no virtual environment."""
-    return target.interpreter.startswith(f"/{BIN}/")
 
 
 def own_paths(target: PythonTarget) -> frozenset[str]:

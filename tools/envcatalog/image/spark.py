@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from envcatalog.formats.archives.sdist import BadSdist, SourceArchive
 from envcatalog.image.bytecode import Compiler, pyc_path
 from envcatalog.image.modules import add_bytecode
-from envcatalog.image.skeleton import BIN, site_packages
+from envcatalog.image.prefix import BIN, site_packages
 from envcatalog.image.tar import Source, TarWriter
 from envcatalog.image.tree import Bytes, Content, File, Spool, Tree, pieces, read_all
 from envcatalog.model.errors import Refusal

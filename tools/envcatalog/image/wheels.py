@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from envcatalog.image.bytecode import Compiler, pyc_path
 from envcatalog.image.modules import add_bytecode
 from envcatalog.image.paths import shown
-from envcatalog.image.skeleton import BIN, PREFIX, is_conda, own_paths, site_packages
+from envcatalog.image.prefix import BIN, PREFIX, is_conda, site_packages
+from envcatalog.image.skeleton import own_paths
 from envcatalog.image.tar import Source, TarWriter
 from envcatalog.image.tree import Bytes, Content, File, Spool, Tree, pieces
 from envcatalog.image.wheel_files import Member, WheelArchive

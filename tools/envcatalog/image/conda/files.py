@@ -12,7 +12,7 @@ from envcatalog.formats.archives.conda_info import BadConda, CondaInfo, EntryPoi
 from envcatalog.image.conda.history import META
 from envcatalog.image.conda.prefix import replace_binary, replace_text
 from envcatalog.image.paths import shown
-from envcatalog.image.skeleton import BIN, PREFIX
+from envcatalog.image.prefix import BIN, PREFIX
 from envcatalog.image.tree import Bytes, Content, Directory, File, Link, Node, Spool
 from envcatalog.image.wheels import launcher
 from envcatalog.model.errors import Refusal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from envcatalog.image.skeleton import PREFIX
+from envcatalog.image.prefix import PREFIX
 
 META = f"{PREFIX}/conda-meta"
 HISTORY = f"{META}/history"

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from envcatalog.formats.archives.conda_info import PathEntry
 from envcatalog.image.bytecode import pyc_path
 from envcatalog.image.conda.files import Placed, Unpacked
-from envcatalog.image.skeleton import PREFIX
+from envcatalog.image.prefix import PREFIX
 from envcatalog.image.tree import Content, Directory, File, Link, pieces
 from envcatalog.model.lock import CondaPackage
 from envcatalog.model.plan import PythonTarget

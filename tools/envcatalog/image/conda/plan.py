@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from envcatalog.image.conda.history import HISTORY, history, specs_of
 from envcatalog.image.keys import layer_key
-from envcatalog.image.skeleton import BIN
+from envcatalog.image.prefix import BIN
 from envcatalog.image.split import split_artefacts
 from envcatalog.model.environment import Environment
 from envcatalog.model.errors import Refusal

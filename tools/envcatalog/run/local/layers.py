@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from envcatalog.image.skeleton import BIN, PREFIX
+from envcatalog.image.prefix import BIN, PREFIX
 from envcatalog.model.errors import UserError
 
 _LINE = f"#!/{BIN}/python".encode()
