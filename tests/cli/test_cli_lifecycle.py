@@ -456,3 +456,10 @@ def test_the_life_of_an_environment_from_python(place: Workplace, tmp_path: Path
             catalog.promote("demo@2", "prod")
         assert refused.value.hint == "run `envcat promote demo@2 staging` first"
     assert text(place) == before.replace("\nbase:", '\ndeprecated:\n  versions: "1"\n  reason: old\nbase:')
+
+
+def test_plan_says_why_another_builder_makes_another_image(place: Workplace) -> None:
+    assert place.plan("demo") == [("demo", "skip", "is version 2", 2)]
+    assert place.run("plan", "demo", "--builder", "docker").out.splitlines()[0] == (
+        "build  demo  version 3  another builder is asked for; docker builder: `--builder` asks for it"
+    )

@@ -253,7 +253,7 @@ def _why(content: Content, name: str, versions: Sequence[Version], at: At) -> st
         return "base changed"
     if old_lock != new_lock:
         return "lock changed"
-    return "layer format changed"
+    return "layer format changed" if content.builder is None else "another builder is asked for"
 
 
 def _ranges(numbers: Sequence[int]) -> str:
