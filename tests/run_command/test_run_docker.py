@@ -289,9 +289,8 @@ def test_no_engine(box, monkeypatch, tmp_path):
 
 
 def test_an_engine_that_goes_away(box, monkeypatch):
-    from docker.errors import APIError
-
     from docker import APIClient
+    from docker.errors import APIError
 
     def gone(*_: object) -> None:
         raise APIError("the engine is shutting down")

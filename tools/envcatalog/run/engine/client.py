@@ -18,10 +18,9 @@ def connect(timeout: int) -> Any:
     Raises:
         RunnerFailed: no engine answers.
     """
+    from docker import APIClient
     from docker.constants import DEFAULT_UNIX_SOCKET
     from docker.utils import kwargs_from_env
-
-    from docker import APIClient
 
     try:
         arguments = kwargs_from_env()
