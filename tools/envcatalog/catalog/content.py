@@ -192,6 +192,14 @@ class Content:
         """All files of an environment's folder."""
         return self.source.folder(environment_folder(name))
 
+    def is_fresh(self, name: str) -> bool:
+        """Whether there is a lock that belongs to the definition. Other errors are those of `fresh_lock`."""
+        try:
+            self.fresh_lock(name)
+        except Stale:
+            return False
+        return True
+
     def owner(self, name: str, artefact: Artefact) -> str:
         """Which environment of the chain locks an artefact; the last one where several do."""
         owners = [name]

@@ -25,7 +25,7 @@ def deprecation_findings(value: dict[str, Any]) -> Iterator[Finding]:
     ranges = _ranges(versions)
     if ranges is not None:
         yield from _order(ranges)
-    if isinstance(until, str) and _DATE.match(until) and not _is_day(until):
+    if isinstance(until, str) and _DATE.match(until) and not is_day(until):
         message = f"`deprecated.until` is {show(until)}, and there is no such day"
         yield Finding("deprecated-until", message, ("deprecated", "until"))
     reason = deprecated.get("reason")
@@ -63,7 +63,8 @@ def _order(ranges: tuple[Range, ...]) -> Iterator[Finding]:
             return
 
 
-def _is_day(text: str) -> bool:
+def is_day(text: str) -> bool:
+    """Whether it is a day of the calendar, ``YYYY-MM-DD``."""
     try:
         date.fromisoformat(text)
     except ValueError:

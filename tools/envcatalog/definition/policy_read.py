@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
 from typing import Any
 
+from envcatalog.definition.deprecation import is_day
 from envcatalog.definition.finding import Finding, Path, show
 from envcatalog.definition.matchspecs import MatchSpec, read_spec
 from envcatalog.definition.requirements import Refused, Requirement, read_requirement
@@ -92,7 +92,7 @@ def _conda(text: str, path: Path) -> Iterator[Finding]:
 
 def _exception(item: dict[str, Any], path: Path, seen: set[tuple[object, ...]]) -> Iterator[Finding]:
     until = item.get("until")
-    if isinstance(until, str) and len(until) == 10 and until.isascii() and not _is_day(until):
+    if isinstance(until, str) and len(until) == 10 and until.isascii() and not is_day(until):
         yield Finding("policy-until", f"`until` is {show(until)}, and there is no such day", (*path, "until"))
     reason = item.get("reason")
     if isinstance(reason, str) and reason and not reason.strip():
@@ -106,14 +106,6 @@ def _exception(item: dict[str, Any], path: Path, seen: set[tuple[object, ...]]) 
         if key in seen:
             yield Finding("policy-repeated", "this exception is here twice", path, "keep one")
         seen.add(key)
-
-
-def _is_day(text: str) -> bool:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _package_rule(item: Mapping[str, str]) -> PackageRule:

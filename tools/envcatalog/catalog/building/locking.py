@@ -57,7 +57,7 @@ def lock_names(
         wanted |= {item.name for item in content.chain(name)}
     rows = []
     for name in content.order(wanted):
-        if name not in chosen and _is_fresh(content, name):
+        if name not in chosen and content.is_fresh(name):
             continue
         rows.append(
             _lock_one(
@@ -83,14 +83,6 @@ def parent_of(content: Content, name: str) -> Parent | None:
         locks=tuple(content.fresh_lock(item.name) for item in chain),
         plan_digest=content.locked_plan(base).digest,
     )
-
-
-def _is_fresh(content: Content, name: str) -> bool:
-    try:
-        content.fresh_lock(name)
-    except Stale:
-        return False
-    return True
 
 
 def _lock_one(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from envcatalog.catalog.building.locking import solve
 from envcatalog.catalog.building.workshop import Workshop
-from envcatalog.catalog.content import Content, Stale
+from envcatalog.catalog.content import Content
 from envcatalog.catalog.history.differ import Side, diff_sides
 from envcatalog.catalog.places import lock_path
 from envcatalog.catalog.update.advisories import Advisories
@@ -165,7 +165,7 @@ class _Updating:
         name = next(iter(chosen))
         try:
             for name in content.order(self._concerned(chosen)):
-                if name not in chosen and _is_fresh(content, name):
+                if name not in chosen and content.is_fresh(name):
                     continue
                 packages = chosen.get(name, frozenset())
                 _, lock = solve(
@@ -190,7 +190,7 @@ class _Updating:
         waiting = list(concerned)
         while waiting:
             # What was stale before has an owner who must see to it; it is no part of this change.
-            below = [name for name in self.children.get(waiting.pop(), ()) if _is_fresh(self.before, name)]
+            below = [name for name in self.children.get(waiting.pop(), ()) if self.before.is_fresh(name)]
             waiting += [name for name in below if name not in concerned]
             concerned.update(below)
         return concerned
@@ -231,14 +231,6 @@ def _children(content: Content) -> dict[str, list[str]]:
         if isinstance(base, EnvironmentBase):
             children.setdefault(base.environment, []).append(name)
     return children
-
-
-def _is_fresh(content: Content, name: str) -> bool:
-    try:
-        content.fresh_lock(name)
-    except Stale:
-        return False
-    return True
 
 
 def _versions(lock: Lock | None) -> dict[str, tuple[str, ...]]:

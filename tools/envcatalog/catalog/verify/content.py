@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.content import Content
@@ -54,17 +55,20 @@ def _no_commit(catalog: Catalog, version: Version) -> Discrepancy:
     )
 
 
-def _check(content: Content, version: Version) -> Iterator[Discrepancy]:
-    def finding(code: str, message: str, expected: str = "", found: str = "") -> Discrepancy:
-        return Discrepancy(
-            reference=version.reference,
-            code=code,
-            severity="error",
-            message=message,
-            expected=expected,
-            found=found,
-        )
+def error_of(version: Version, code: str, message: str, expected: str = "", found: str = "") -> Discrepancy:
+    """What is wrong with a version, as an error."""
+    return Discrepancy(
+        reference=version.reference,
+        code=code,
+        severity="error",
+        message=message,
+        expected=expected,
+        found=found,
+    )
 
+
+def _check(content: Content, version: Version) -> Iterator[Discrepancy]:
+    finding = partial(error_of, version)
     name, short = version.name, version.commit[:12]
     try:
         lock = content.lock(name)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.content import Content
+from envcatalog.catalog.verify.content import error_of
 from envcatalog.git.source import Revision
 from envcatalog.model.errors import UserError
 from envcatalog.model.plan import ImagePlan
@@ -28,7 +29,7 @@ def check_rebuild(catalog: Catalog, versions: Sequence[Version]) -> Iterator[Dis
     for version in versions:
         catalog.progress.step(f"building {version.reference} anew")
         if not version.image:
-            yield _finding(
+            yield error_of(
                 version, "image-unrecorded", "Git records no image to compare with", "", "no image"
             )
             continue
@@ -39,11 +40,11 @@ def check_rebuild(catalog: Catalog, versions: Sequence[Version]) -> Iterator[Dis
                 continue
             digest = _rebuild(catalog, version, plan)
         except UserError as error:
-            yield _finding(version, "image-not-rebuilt", error.message, version.image, "nothing")
+            yield error_of(version, "image-not-rebuilt", error.message, version.image, "nothing")
             continue
         if digest != version.image:
             message = "building it again gives another image"
-            yield _finding(version, "image-not-reproduced", message, version.image, digest)
+            yield error_of(version, "image-not-reproduced", message, version.image, digest)
 
 
 def _rebuild(catalog: Catalog, version: Version, plan: ImagePlan) -> str:
@@ -78,15 +79,4 @@ def _not_promised(version: Version) -> Discrepancy:
         message="a Docker Engine built it, which is not reproducible by promise: it was not built again",
         expected=version.image,
         found="`--builder docker` builds it again all the same",
-    )
-
-
-def _finding(version: Version, code: str, message: str, expected: str, found: str) -> Discrepancy:
-    return Discrepancy(
-        reference=version.reference,
-        code=code,
-        severity="error",
-        message=message,
-        expected=expected,
-        found=found,
     )

@@ -16,7 +16,7 @@ from typing import BinaryIO, Literal, Self, cast
 
 from envcatalog.formats.archives.conda_info import BadConda, CondaInfo, parse_info, shown
 from envcatalog.formats.archives.inflate import BadStream, open_inflated
-from envcatalog.formats.archives.tar_strict import StrictInfo, StrictTar
+from envcatalog.formats.archives.tar_strict import StrictInfo, StrictTar, open_strict
 from envcatalog.formats.incoming.conda_names import Names
 
 EXPANSION_MAX = 200  # times the stored size; the densest real packages stay below 60
@@ -191,16 +191,8 @@ class CondaArchive:
     def _tar(self, part: _Part) -> tarfile.TarFile:
         self._file.seek(part.offset)
         limit = max(EXPANSION_FREE, EXPANSION_MAX * part.size)
-        return _Tar.open(
-            fileobj=cast(
-                BinaryIO, _Guarded(open_inflated(self._file, part.suffix, stored=part.size, limit=limit))
-            ),
-            mode="r|",
-            tarinfo=_Info,
-            bufsize=1 << 18,
-            encoding="utf-8",
-            errors="surrogateescape",
-        )
+        stream = open_inflated(self._file, part.suffix, stored=part.size, limit=limit)
+        return open_strict(stream, _Tar, _Info, lambda error: BadConda(error.message, error.hint))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

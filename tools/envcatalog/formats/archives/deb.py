@@ -9,10 +9,10 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, cast
+from typing import BinaryIO, Self
 
 from envcatalog.formats.archives.inflate import BadStream, open_inflated
-from envcatalog.formats.archives.tar_strict import StrictInfo, StrictTar
+from envcatalog.formats.archives.tar_strict import StrictInfo, StrictTar, open_strict
 
 CONTROL_LIMIT = 16 << 20
 DATA_LIMIT = 16 << 30
@@ -112,18 +112,14 @@ class DebArchive:
         self._file.seek(member.offset)
         try:
             stream = open_inflated(self._file, member.suffix, stored=member.size, limit=limit)
-            return _Tar.open(
-                fileobj=cast(BinaryIO, _Guarded(stream, self._name)),
-                mode="r|",
-                tarinfo=_Info,
-                bufsize=1 << 18,
-                encoding="utf-8",
-                errors="surrogateescape",
-            )
+            return open_strict(stream, _Tar, _Info, self._damaged)
         except BadStream as error:
-            raise BadDeb(f"`{self._name}`: {error.message}", error.hint) from None
+            raise self._damaged(error) from None
         except tarfile.TarError as error:
             raise BadDeb(f"`{self._name}` holds a damaged tar: {error}") from None
+
+    def _damaged(self, error: BadStream) -> BadDeb:
+        return BadDeb(f"`{self._name}`: {error.message}", error.hint)
 
 
 def parse_paragraph(data: bytes) -> dict[str, str]:
@@ -198,20 +194,6 @@ def _next_member(file: BinaryIO) -> tuple[str, int, int]:
         raise BadDeb("the Debian package has a damaged ar header")
     name = header[:16].rstrip(b" ").removesuffix(b"/").decode("ascii", "replace")
     return name, file.tell(), int(size)
-
-
-class _Guarded:
-    """The inflated stream, with its errors as BadDeb."""
-
-    def __init__(self, stream: BinaryIO, name: str) -> None:
-        self._stream = stream
-        self._name = name
-
-    def read(self, size: int) -> bytes:
-        try:
-            return self._stream.read(size)
-        except BadStream as error:
-            raise BadDeb(f"`{self._name}`: {error.message}", error.hint) from None
 
 
 def _failed(what: str) -> BadDeb:

@@ -10,10 +10,10 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, BinaryIO, Self, cast
+from typing import IO, BinaryIO, Self
 
 from envcatalog.formats.archives.inflate import BadStream, open_inflated
-from envcatalog.formats.archives.tar_strict import StrictInfo, StrictTar
+from envcatalog.formats.archives.tar_strict import StrictInfo, StrictTar, open_strict
 
 DATA_LIMIT = 4 << 30
 TEXT_LIMIT = 4 << 20
@@ -92,18 +92,14 @@ class SourceArchive:
         self._stream.seek(0)
         try:
             inflated = open_inflated(self._stream, ".gz", stored=size, limit=DATA_LIMIT)
-            return _Tar.open(
-                fileobj=cast(BinaryIO, _Guarded(inflated, self._file)),
-                mode="r|",
-                tarinfo=_Info,
-                bufsize=1 << 18,
-                encoding="utf-8",
-                errors="surrogateescape",
-            )
+            return open_strict(inflated, _Tar, _Info, self._damaged)
         except BadStream as error:
-            raise BadSdist(f"`{self._file}`: {error.message}") from None
+            raise self._damaged(error) from None
         except tarfile.TarError as error:
             raise BadSdist(f"`{self._file}` holds a damaged tar: {error}") from None
+
+    def _damaged(self, error: BadStream) -> BadSdist:
+        return BadSdist(f"`{self._file}`: {error.message}")
 
 
 def read_text(file: str, path: str, member: tarfile.TarInfo, content: IO[bytes]) -> str:
@@ -114,20 +110,6 @@ def read_text(file: str, path: str, member: tarfile.TarInfo, content: IO[bytes])
         return content.read().decode()
     except UnicodeDecodeError:
         raise BadSdist(f"`{path}` in `{file}` is not UTF-8") from None
-
-
-class _Guarded:
-    """The inflated stream, with its errors as BadSdist."""
-
-    def __init__(self, stream: BinaryIO, name: str) -> None:
-        self._stream = stream
-        self._name = name
-
-    def read(self, size: int) -> bytes:
-        try:
-            return self._stream.read(size)
-        except BadStream as error:
-            raise BadSdist(f"`{self._name}`: {error.message}") from None
 
 
 def _failed(what: str) -> BadSdist:

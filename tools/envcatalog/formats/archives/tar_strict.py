@@ -7,7 +7,10 @@ A format subclasses both classes here and says with `failed` which error of its 
 from __future__ import annotations
 
 import tarfile
-from typing import Self
+from collections.abc import Callable
+from typing import BinaryIO, Self, cast
+
+from envcatalog.formats.archives.inflate import BadStream
 
 MEMBER_LIMIT = 200_000
 HEADER_LIMIT = 1 << 20
@@ -67,3 +70,39 @@ class StrictTar(tarfile.TarFile):
         if member is not None and member.size < 0:
             raise type(self).failed("a tar header of an absurd size")
         return member
+
+
+def open_strict(
+    stream: BinaryIO,
+    tar: type[StrictTar],
+    info: type[StrictInfo],
+    failed: Callable[[BadStream], Exception],
+) -> tarfile.TarFile:
+    """A tar read from front to back.
+
+    Args:
+        stream: what comes out of the compression.
+        failed: the error to raise for damage in the compression.
+    """
+    return tar.open(
+        fileobj=cast(BinaryIO, _Guarded(stream, failed)),
+        mode="r|",
+        tarinfo=info,
+        bufsize=1 << 18,
+        encoding="utf-8",
+        errors="surrogateescape",
+    )
+
+
+class _Guarded:
+    """An inflated stream whose errors are the format's own."""
+
+    def __init__(self, stream: BinaryIO, failed: Callable[[BadStream], Exception]) -> None:
+        self._stream = stream
+        self._failed = failed
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except BadStream as error:
+            raise self._failed(error) from None
