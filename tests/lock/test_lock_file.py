@@ -16,6 +16,7 @@ from envcatalog.model.errors import Refusal
 from envcatalog.model.lock import (
     Bytecode,
     Deb,
+    Known,
     Lock,
     LockedEnvironment,
     LockedImage,
@@ -313,3 +314,40 @@ def test_a_lock_with_anything_in_any_place_is_refused_or_is_safe(data: st.DataOb
 def test_any_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(Refusal):
         load_lock(data, ORIGIN)
+
+
+LEARNT = (("c" * 64, Known(installed=0, license="MIT OR Apache-2.0")),)
+
+
+def wheel_lock(known: tuple[tuple[str, Known], ...] = LEARNT) -> Lock:
+    platform = PlatformLock(platform="linux/amd64", wheels=(wheel("six"),))
+    return Lock(definition=DIGEST, base=None, bytecode=None, platforms=(platform,), known=known)
+
+
+@pytest.mark.parametrize("known", [LEARNT, (("c" * 64, Known()),)])
+def test_what_was_learnt_is_kept_and_is_no_part_of_the_digest(known: tuple[tuple[str, Known], ...]) -> None:
+    lock, bare = wheel_lock(known), wheel_lock(())
+    assert load_lock(dump_lock(lock), ORIGIN) == lock
+    assert dump_lock(lock) != dump_lock(bare)
+    assert lock_digest(lock) == lock_digest(bare)
+
+
+@pytest.mark.parametrize(
+    ("known", "message"),
+    [
+        ({"d" * 64: {}}, f"at `known`: no locked file has the sha256 `{'d' * 57}...`"),
+        ({"c" * 64: {"licence": "MIT"}}, f"at `known.{'c' * 64}`: the key `licence` is unknown"),
+        (
+            {"c" * 64: {"installed": -1}},
+            f"at `known.{'c' * 64}.installed`: it is not between 0 and 68719476736",
+        ),
+        ({"c" * 64: {"license": "\x1b[31m"}}, f"at `known.{'c' * 64}.license`: `\\x1b[31m` is not allowed"),
+        ([], "at `known`: it is not an object"),
+    ],
+)
+def test_refuses_what_could_not_have_been_learnt(known: Any, message: str) -> None:
+    value = json.loads(dump_lock(wheel_lock()))
+    value["known"] = known
+    with pytest.raises(Refusal) as caught:
+        load_lock(json.dumps(value).encode(), ORIGIN)
+    assert caught.value.message == f"`{ORIGIN}` is not a valid lock {message}"

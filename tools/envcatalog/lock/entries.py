@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
-from envcatalog.lock.fields import Block
+from envcatalog.lock.fields import MAX_FILE, Block, LockError, quoted
 from envcatalog.model.digest import Json
-from envcatalog.model.lock import Artefact, CondaPackage, Deb, LockedFile, Wheel
+from envcatalog.model.lock import Artefact, CondaPackage, Deb, Known, LockedFile, Wheel
 
 SUBDIRS = {"linux/amd64": "linux-64", "linux/arm64": "linux-aarch64"}
 
@@ -24,6 +24,35 @@ def _value(artefact: Artefact) -> Json:
         if not artefact.license:
             del value["license"]
     return value
+
+
+def known_value(known: Known) -> Json:
+    """What was learnt, without what was not."""
+    value: dict[str, Json] = {}
+    if known.installed is not None:
+        value["installed"] = known.installed
+    if known.license:
+        value["license"] = known.license
+    return value
+
+
+def read_known(root: Block, locked: Container[str]) -> tuple[tuple[str, Known], ...]:
+    """What was learnt of the locked artefacts (their sha256 are given); nothing where the key is missing."""
+    if "known" not in root.names():
+        return ()
+    block = root.block("known")
+    for sha256 in block.names():
+        if sha256 not in locked:
+            raise LockError("known", f"no locked file has the sha256 {quoted(sha256)}")
+    return tuple((sha256, _read_known(block.block(sha256))) for sha256 in block.names())
+
+
+def _read_known(block: Block) -> Known:
+    block.only_some("installed", "license")
+    return Known(
+        installed=block.integer("installed", 0, MAX_FILE) if "installed" in block.names() else None,
+        license=block.printable("license") if "license" in block.names() else "",
+    )
 
 
 def read_interpreter(block: Block, platform: str) -> tuple[Deb, ...] | tuple[CondaPackage, ...]:

@@ -12,10 +12,12 @@ from collections.abc import Mapping
 
 from envcatalog.lock.entries import (
     entry_values,
+    known_value,
     read_conda_packages,
     read_debs,
     read_files,
     read_interpreter,
+    read_known,
     read_wheels,
 )
 from envcatalog.lock.fields import Block, LockError
@@ -39,6 +41,18 @@ MAX_BYTES = 8 * 1024 * 1024
 
 def dump_lock(lock: Lock) -> bytes:
     """The file's canonical bytes: sorted keys and entries, indent 1, a final newline."""
+    value = _deciding_value(lock)
+    if lock.known:
+        value["known"] = {sha256: known_value(known) for sha256, known in lock.known}
+    return _canonical(value)
+
+
+def lock_digest(lock: Lock) -> str:
+    """Digest of the canonical bytes of all that decides what is built: of the file without `known`."""
+    return sha256_digest(_canonical(_deciding_value(lock)))
+
+
+def _deciding_value(lock: Lock) -> dict[str, Json]:
     value: dict[str, Json] = {
         "format": LOCK_FORMAT,
         "definition": lock.definition,
@@ -49,12 +63,11 @@ def dump_lock(lock: Lock) -> bytes:
     }
     if lock.dockerfile is not None:
         value["dockerfile"] = _dockerfile_value(lock.dockerfile)
+    return value
+
+
+def _canonical(value: Json) -> bytes:
     return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def lock_digest(lock: Lock) -> str:
-    """Digest of the canonical bytes."""
-    return sha256_digest(dump_lock(lock))
 
 
 def load_lock(data: bytes, origin: str) -> Lock:
@@ -110,20 +123,24 @@ def _read_lock(root: Block) -> Lock:
     number = root.integer("format", 1, 2**31)
     if number != LOCK_FORMAT:
         raise LockError("format", f"format {number} is unknown to this release, which writes {LOCK_FORMAT}")
-    root.only("base", "bytecode", "definition", "format", "inputs", "platforms", optional=("dockerfile",))
+    root.only(
+        "base", "bytecode", "definition", "format", "inputs", "platforms", optional=("dockerfile", "known")
+    )
     inputs = root.block("inputs")
     inputs.only_some(*LOCK_PARTS)
     platforms = root.block("platforms")
     platforms.only_some(*PLATFORMS)
     if not platforms.names():
         raise LockError("platforms", "no platform is locked")
+    locked = tuple(_read_platform(platforms.block(name), name) for name in platforms.names())
     return Lock(
         definition=root.digest("definition"),
         base=_read_base(root),
         bytecode=_read_bytecode(root),
-        platforms=tuple(_read_platform(platforms.block(name), name) for name in platforms.names()),
+        platforms=locked,
         inputs=tuple((part, inputs.digest(part)) for part in inputs.names()),
         dockerfile=_read_dockerfile(root),
+        known=read_known(root, {item.sha256 for part in locked for item in part.artefacts}),
     )
 
 

@@ -89,6 +89,19 @@ Artefact = Deb | Wheel | CondaPackage | LockedFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What was learnt of an artefact beside the bytes it has; it decides no byte of an image.
+
+    Attributes:
+        installed: bytes of its files when unpacked, byte code not counted; None when it is not known.
+        license: SPDX expression, or what its metadata says; empty when it says nothing.
+    """
+
+    installed: int | None = None
+    license: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockedImage:
     """A base image: what was asked for, and the digests found.
 
@@ -154,6 +167,11 @@ class PlatformLock:
     files: tuple[LockedFile, ...] = ()
 
     @property
+    def artefacts(self) -> tuple[Artefact, ...]:
+        """All of them."""
+        return (*self.debs, *self.conda, *self.wheels, *self.files)
+
+    @property
     def projects(self) -> tuple[Wheel | LockedFile, ...]:
         """The Python projects: wheels, and source archives that are unpacked."""
         return (*self.wheels, *(file for file in self.files if file.is_project))
@@ -175,6 +193,8 @@ class Lock:
         inputs: part (`LOCK_PARTS`) to the digest of all that the part was solved from, sorted; it tells which
             parts an edit of the definition leaves alone, so that those are not solved again.
         dockerfile: of a user-managed environment that has one.
+        known: sha256 of an artefact of the platforms to what was learnt of it, sorted. No part of the lock's
+            digest, so that to learn more never makes a version; an entry without anything says "asked in vain".
     """
 
     definition: str
@@ -183,6 +203,7 @@ class Lock:
     platforms: tuple[PlatformLock, ...]
     inputs: tuple[tuple[str, str], ...] = ()
     dockerfile: LockedDockerfile | None = None
+    known: tuple[tuple[str, Known], ...] = ()
 
     def platform(self, name: str) -> PlatformLock:
         """The lock of one platform; KeyError if the lock lacks it."""
