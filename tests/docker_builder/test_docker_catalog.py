@@ -140,11 +140,47 @@ def test_diff_says_what_changed(place: Workplace) -> None:
     add(place, "app", FROM_BASE + "COPY f /f\n", base=BASE, f="1")
     edit_file(place, "app", "f", "2")
     changes = place.run("diff", "app@HEAD~1", "app", "--format", "json").json["changes"]
-    assert [(item["path"], item["kind"]) for item in changes] == [("dockerfile.context.files", "changed")]
+    assert [(item["path"], item["kind"], item["before"], item["after"]) for item in changes] == [
+        ("dockerfile.context.f", "changed", sha256_digest(b"1"), sha256_digest(b"2"))
+    ]
     edit_file(place, "app", "Dockerfile", FROM_BASE + "COPY f /g\n")
     changes = place.run("diff", "app@HEAD~1", "app", "--format", "json").json["changes"]
-    assert [item["path"] for item in changes] == ["dockerfile.content", "dockerfile.context.files"]
+    assert [item["path"] for item in changes] == ["dockerfile.content"]
     assert changes[0]["after"] == sha256_digest((FROM_BASE + "COPY f /g\n").encode())
+
+
+def test_diff_needs_no_lock_to_see_a_dockerfile(place: Workplace) -> None:
+    place.write("app", user_managed("app", dockerfile="{path: docker/Dockerfile, context: src}"))
+    folder = place.root / "catalog/app"
+    for name in ("docker", "src"):
+        (folder / name).mkdir()
+    (folder / "docker/Dockerfile").write_text("FROM scratch\n")
+    (folder / "src/gone").write_text("1")
+    (folder / "src/tool").write_text("2")
+    (folder / "src/link").write_text("3")
+    (folder / "outside").write_text("of the context")
+    place.commit("Write app")
+    assert place.run("diff", "app").out == "no differences\n"
+    (folder / "docker/Dockerfile").write_text("FROM scratch\nCOPY . /\n")
+    (folder / "src/gone").unlink()
+    (folder / "src/new").write_text("4")
+    (folder / "src/tool").chmod(0o755)
+    (folder / "src/link").unlink()
+    (folder / "src/link").symlink_to("tool")
+    (folder / "outside").write_text("anything")
+    changes = place.run("diff", "app", "--format", "json").json["changes"]
+    assert [(item["path"], item["kind"], item["before"], item["after"]) for item in changes] == [
+        (
+            "dockerfile.content",
+            "changed",
+            sha256_digest(b"FROM scratch\n"),
+            sha256_digest(b"FROM scratch\nCOPY . /\n"),
+        ),
+        ("dockerfile.context.gone", "removed", sha256_digest(b"1"), None),
+        ("dockerfile.context.link", "changed", sha256_digest(b"3"), "link to tool"),
+        ("dockerfile.context.new", "added", None, sha256_digest(b"4")),
+        ("dockerfile.context.tool", "changed", sha256_digest(b"2"), f"{sha256_digest(b'2')} (mode 755)"),
+    ]
 
 
 @pytest.mark.registry

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.history.differ import Side, diff_sides
+from envcatalog.catalog.history.dockerfile import read_files
 from envcatalog.catalog.history.reference import parse_reference
 from envcatalog.catalog.places import definition_path
 from envcatalog.git.versions import versions
@@ -43,10 +44,11 @@ def compare_sides(old: Side, new: Side) -> Comparison:
 
 
 def side_of(content: Content, name: str) -> Side:
-    """Definition, lock and inherited locks at one moment."""
+    """Definition, lock, inherited locks and the Dockerfile's files at one moment."""
     *parents, environment = content.chain(name)
     inherited = tuple((parent.name, content.lock(parent.name)) for parent in parents)
-    return Side(environment=environment, lock=content.lock(name), inherited=inherited)
+    files = read_files(content, environment)
+    return Side(environment=environment, lock=content.lock(name), inherited=inherited, files=files)
 
 
 def _sides(catalog: Catalog, before: str, after: str | None) -> tuple[Side, Side]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from envcatalog.catalog.history.dockerfile import dockerfile_values
 from envcatalog.definition.canonical import definition_values
 from envcatalog.definition.matchspecs import MatchSpec, read_spec
 from envcatalog.lock.debian.policy import r_package
@@ -31,11 +32,13 @@ class Side:
     Attributes:
         environment: None where it does not exist.
         inherited: name and lock of each environment that it inherits from, the root first.
+        files: of its Dockerfile, as `dockerfile.read_files` has them; None where they were not read.
     """
 
     environment: Environment | None
     lock: Lock | None
     inherited: tuple[tuple[str, Lock | None], ...] = ()
+    files: Mapping[str, str] | None = None
 
     @property
     def locks(self) -> tuple[tuple[str, Lock | None], ...]:
@@ -122,19 +125,11 @@ def _base_digest(before: Side, after: Side) -> list[Change]:
 
 def _dockerfile(before: Side, after: Side) -> Iterator[Change]:
     """The Dockerfile's own bytes, its context, and the images that it names."""
-    old, new = _dockerfile_values(before), _dockerfile_values(after)
+    old, new = (dockerfile_values(side.lock, side.files) for side in (before, after))
     for path in sorted(old.keys() | new.keys()):
         if old.get(path) != new.get(path):
             kind: ChangeKind = "added" if path not in old else "removed" if path not in new else "changed"
             yield Change(path=f"dockerfile.{path}", kind=kind, before=old.get(path), after=new.get(path))
-
-
-def _dockerfile_values(side: Side) -> dict[str, str]:
-    locked = side.lock.dockerfile if side.lock else None
-    if locked is None:
-        return {}
-    images = {f"images.{image.image}": image.digest for image in locked.images}
-    return {"content": locked.dockerfile, "context.files": locked.context, **images}
 
 
 def _packages(kind: str, before: Side, after: Side) -> list[Change]:

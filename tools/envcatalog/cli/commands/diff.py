@@ -14,7 +14,7 @@ from envcatalog.cli.options import catalog_options, colour, emit, formats, open_
 @formats("markdown")
 @click.pass_context
 def command(ctx: click.Context, before: str, after: str | None, directory: str | None, form: str) -> int:
-    """Show what differs from A to B: packages added, removed, upgraded, downgraded, and settings.
+    """Show what differs from A to B: packages added, removed, upgraded, downgraded, settings, a Dockerfile's files.
 
     Packages of the environments that it inherits from are included. With a bare NAME alone: what the work tree changed
     since the newest version. Sizes are those of the files that the locks name; installed sizes and licences are in no
