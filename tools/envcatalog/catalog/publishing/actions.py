@@ -9,7 +9,6 @@ from typing import Protocol
 from envcatalog.catalog.building.choosing import chosen_builder, own_builder
 from envcatalog.catalog.content import Content, Stale
 from envcatalog.catalog.lifecycle import kept_archived
-from envcatalog.definition.canonical import definition_digest
 from envcatalog.git.suspicion import Suspicion
 from envcatalog.model.errors import ProblemsFound, Refusal, UserError
 from envcatalog.model.plan import Action, ActionKind, ImagePlan
@@ -241,14 +240,13 @@ def _why(content: Content, name: str, versions: Sequence[Version], at: At) -> st
         return "new"
     before = at(max(versions, key=lambda item: item.number).commit)
     try:
-        old, new = before.environment(name), content.environment(name)
-        if definition_digest(old) != definition_digest(new):
-            return "definition changed"
         old_lock, new_lock = before.lock(name), content.lock(name)
     except UserError:
         return "last version cannot be read"
     if old_lock is None or new_lock is None:
         return "lock changed"
+    if old_lock.definition != new_lock.definition:  # a version's lock is fresh, so no definition need be parsed
+        return "definition changed"
     if old_lock.base != new_lock.base:
         return "base changed"
     if old_lock != new_lock:
