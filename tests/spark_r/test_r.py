@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ AMD = "linux/amd64"
 R_DEPENDS = "libblas3, liblapack3, ucf, xdg-utils"
 # As in Debian: the link of the library is made by its script alone.
 BLAS = "#!/bin/sh\nset -e\nupdate-alternatives --install /usr/lib/x86_64-linux-gnu/libblas.so.3 a b 10\n"
+# In short what Debian's does; the root layer has the file.
+LIBC_BIN = "#!/bin/sh\n[ -f /etc/nsswitch.conf ] || cp -p /usr/share/libc-bin/nsswitch.conf /etc\nldconfig\n"
 
 
 @dataclass
@@ -62,6 +64,7 @@ def debian(tmp_path: Path) -> Iterator[Debian]:
     archive = DebianArchive(tmp_path / "debian")
     for name in (*BASE_PACKAGES, "bash", "coreutils", "grep", "sed", "debianutils"):
         archive.add("bookworm", name)
+    archive.add("bookworm", "libc-bin", depends="libc6", scripts={"postinst": LIBC_BIN})
     archive.add("bookworm", "r-base-core", "4.2.2", depends=R_DEPENDS)
     archive.add("bookworm", "libblas3", scripts={"postinst": BLAS})
     archive.add("bookworm", "liblapack3")
@@ -94,6 +97,7 @@ def test_names_of_cran_are_debians_in_lower_case(debian: Debian) -> None:
         "debianutils",
         "grep",
         "libblas3",
+        "libc-bin",
         "liblapack3",
         "r-base-core",
         "r-cran-data.table",
@@ -137,6 +141,16 @@ def test_a_child_adds_packages_to_its_bases_r(debian: Debian) -> None:
     assert names(added) == {"r-cran-jsonlite"}
     layers = plan(child, added, made).platforms[0].layers
     assert [layer.title for layer in layers[len(made.platforms[0].layers) :]] == ["r-cran-jsonlite 1.0-1"]
+
+
+def test_a_lock_without_the_locale_stays_good_and_gains_it_when_locked_anew(debian: Debian) -> None:
+    item = environment("data.table")
+    new = debian.lock(item)
+    (platform,) = new.platforms
+    rest = tuple(deb for deb in platform.debs if deb.name != "libc-bin")
+    old = replace(new, platforms=(replace(platform, debs=rest),), inputs=(("debs", "sha256:" + "0" * 64),))
+    assert plan(item, old).digest != plan(item, new).digest
+    assert debian.lock(item, previous=old) == new
 
 
 def test_what_each_suite_is_asked_for() -> None:

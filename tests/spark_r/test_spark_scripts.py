@@ -10,6 +10,8 @@ import pytest
 from envcatalog.formats.archives.deb import DebArchive
 from envcatalog.image.alternatives import ALTERNATIVES, LINKS, offered_by
 from envcatalog.lock.debian.indexes import load_indexes
+from envcatalog.lock.debian.scripts import HARMLESS
+from envcatalog.lock.debian.shell import commands_of
 from envcatalog.lock.debian.solve import lock_debian
 from envcatalog.lock.fetch import ArtefactStore
 from envcatalog.model.seams import Silent
@@ -52,6 +54,24 @@ def test_scripts_offer_what_the_table_says(suite: str, cache: Path) -> None:
         for path, target in LINKS.get(deb.name, ()):
             assert path.rpartition("/")[2].removesuffix(".conf")[3:] in text or path in text
             assert target.rpartition("/")[2].removesuffix(".conf")[3:] in text
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_package_with_the_locale_only_needs_what_the_root_layer_has(suite: str, cache: Path) -> None:
+    index = load_indexes(suite, ["amd64"], settings=Settings(), cache=cache, progress=Silent())["amd64"]
+    deb = index.versions("libc-bin")[0].deb
+    store = ArtefactStore(cache, Settings(), Silent())
+    store.prefetch((deb,))
+    with DebArchive(store.path(deb)) as archive:
+        scripts = archive.scripts()
+        assert "preinst" not in scripts
+        assert commands_of(scripts["postinst"].decode()) - HARMLESS == {"cp", "md5sum"}
+        written = re.findall(r'"\$DPKG_ROOT(/[^"]+)"', scripts["postinst"].decode())
+        assert set(written) == {"/etc/nsswitch.conf", "/usr/share/libc-bin/nsswitch.conf"}
+        with archive.data() as files:
+            names = {member.name.removeprefix("./") for member in files}
+    assert "usr/lib/locale/C.utf8/LC_CTYPE" in names
+    assert "etc/nsswitch.conf" not in names
 
 
 def name_is_master(text: str, name: str) -> bool:

@@ -94,12 +94,15 @@ def spark_packages(suite: str) -> tuple[str, ...]:
 
 
 def r_packages(names: Iterable[str]) -> tuple[str, ...]:
-    """R, what its front end calls, and packages of CRAN by the names that Debian gives them.
+    """R, what its front end calls, the locale it starts in, and packages of CRAN by the names that Debian gives them.
+
+    A Debian base sets ``LANG=C.UTF-8``, whose files are in ``libc-bin``. Without them R warns at each start that
+    locales cannot be set, and takes text for bytes; Python does without, by its UTF-8 mode (PEP 540).
 
     Source: Debian R packaging policy, "Package naming": the name of CRAN in lower case behind ``r-cran-``.
     """
     wanted = map(r_package, names)
-    return ("bash", "coreutils", "debianutils", "grep", "r-base-core", "sed", *wanted)
+    return ("bash", "coreutils", "debianutils", "grep", "libc-bin", "r-base-core", "sed", *wanted)
 
 
 def r_package(name: str) -> str:

@@ -32,6 +32,7 @@ TREATED: Mapping[str, str] = {
     "gawk": _LINKS,
     "git": "the script moves folders of versions before 2.0",
     "libblas3": _LINKS,
+    "libc-bin": "/etc/nsswitch.conf is in the image's root layer; libraries are found without a cache",
     "libc6": "the script restarts services on upgrades; libraries are found without a cache",
     "libgcrypt20": "the script removes libraries that were left by hand",
     "libglib2.0-0*": "schemas and modules are compiled for desktop programs, and the package has none",
