@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from docker_support import Engine, add, edit_file, end_containers, lines_until, wait_for
 
-from envcatalog.run.host import host_platform
+from envcatalog.model.host import host_platform
 from support.catalogs import Workplace
 from support.servers import missing, running_engine
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from envcatalog.image.bytecode import compiler_for
 from envcatalog.image.compile_process import Worker
-from envcatalog.image.interpreters import commands, host_platform
+from envcatalog.image.interpreters import commands
+from envcatalog.model.host import host_platform
 from support.conda_channel import HOST
 from support.conda_layers import TARGET, Channel
 from support.conda_oracle import locked, solve

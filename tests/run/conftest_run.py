@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from envcatalog.model.host import host_platform
 from envcatalog.model.image import BuiltImage, BuiltPlatform, Layer
-from envcatalog.run.host import host_platform
 
 PROGRAMS = ("sh", "cat", "env", "head", "id", "ls", "mkdir", "pwd", "readlink", "sleep", "touch", "wc")
 PASSWD = b"root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:app:/home/app:/bin/sh\n"

@@ -5,13 +5,13 @@ import time
 import pytest
 from conftest_run import local
 
+from envcatalog.model.host import host_platform
 from envcatalog.model.image import BuiltPlatform
 from envcatalog.model.seams import Silent
 from envcatalog.run.archive import docker_archive
 from envcatalog.run.checks import run_checks
 from envcatalog.run.engine import checks as engine
 from envcatalog.run.engine.checks import EngineRunner
-from envcatalog.run.host import host_platform
 
 pytestmark = pytest.mark.engine
 

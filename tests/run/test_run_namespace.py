@@ -49,7 +49,7 @@ def check(runner, image, *commands, timeout=20.0):
 
 
 def test_this_machine_allows_namespaces(runner):
-    from envcatalog.run.host import host_platform
+    from envcatalog.model.host import host_platform
 
     assert runner.unavailable(host_platform()) is None
     assert runner._overlay is True
@@ -289,7 +289,7 @@ def processes_named(program: str, mark: str) -> list[str]:
 
 
 def test_a_foreign_platform_is_refused(runner):
-    from envcatalog.run.host import host_platform
+    from envcatalog.model.host import host_platform
 
     assert (
         runner.unavailable("linux/riscv64") == f"this machine runs `{host_platform()}`, not `linux/riscv64`"

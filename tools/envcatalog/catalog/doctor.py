@@ -165,7 +165,7 @@ def _codec() -> Iterator[Finding]:
 
 
 def _checks() -> Iterator[Finding]:
-    from envcatalog.run.host import host_platform
+    from envcatalog.model.host import host_platform
     from envcatalog.run.runners import default_runners
 
     titles = {"engine": "docker engine", "namespace": "user namespaces"}

@@ -18,13 +18,13 @@ from envcatalog.image.paths import shown
 from envcatalog.image.tree import File, Link, Spool, pieces
 from envcatalog.model.digest import json_digest
 from envcatalog.model.errors import Refusal
+from envcatalog.model.host import host_platform
 from envcatalog.model.lock import CondaPackage, Deb, Interpreters
 from envcatalog.model.plan import PythonTarget
 from envcatalog.model.seams import Artefacts
 
 _UNPACKED_FORMAT = 1  # raise when what is unpacked changes
 _LIBRARIES = ("usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu")
-_MACHINES = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
 
 # What a process that only compiles loads; the rest of the locked packages, over half of the bytes, is not fetched.
 _NEEDED = re.compile(r"(lib)?python3\.\d+-minimal|libc6|libexpat1|zlib1g")
@@ -60,11 +60,6 @@ def commands(
     managed = _managed(target.bytecode)
     if managed:
         yield (managed,)
-
-
-def host_platform() -> str:
-    """This machine in the words of a lock; empty for one that Debian packages cannot run on."""
-    return _MACHINES.get(platform.machine(), "") if sys.platform == "linux" else ""
 
 
 def debian_command(root: Path, target: PythonTarget) -> Command:

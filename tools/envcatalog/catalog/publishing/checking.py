@@ -48,8 +48,8 @@ def check_image(
             CheckReport(platform=item.platform, how="not-run", note="checks were skipped by request")
             for item in image.platforms
         )
+    from envcatalog.model.host import host_platform
     from envcatalog.run.checks import run_checks
-    from envcatalog.run.host import host_platform
 
     reports = []
     for platform in image.platforms:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 from envcatalog.image.runtime import ENV_ROOT
 from envcatalog.model.environment import Environment, ImageBase
 from envcatalog.model.errors import UserError
+from envcatalog.model.host import host_platform
 from envcatalog.model.lock import CondaPackage, Wheel
 from envcatalog.model.plan import PlatformPlan
-from envcatalog.run.host import host_platform
 from envcatalog.run.local.process import LocalProcess, find_program, local_variables
 from envcatalog.run.local.venv import add_wheels, complete, kept_folder, make_venv
 

@@ -19,10 +19,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from envcatalog.model.host import host_platform
 from envcatalog.model.image import BuiltPlatform
 from envcatalog.model.result import CheckHow
 from envcatalog.run.checks import Blob, Outcome, RunnerFailed, Tail
-from envcatalog.run.host import host_platform
 from envcatalog.run.sandbox.merge import merged, whiteouts_of
 from envcatalog.run.sandbox.rootfs import prune, unpack_layer
 
