@@ -90,6 +90,23 @@ def test_every_problem_of_a_dockerfile_with_its_line(place: Workplace) -> None:
     assert place.run("lock", "app").code == 1
 
 
+def test_plan_tells_of_problems_before_it_asks_for_a_lock(place: Workplace) -> None:
+    place.write("app", user_managed("app"))
+    (place.root / "catalog/app/Dockerfile").write_text("FROM scratch\nCOPY nope /\n")
+    place.write("plain", user_managed("plain"))
+    (place.root / "catalog/plain/Dockerfile").write_text("FROM scratch\n")
+    place.write("rules", "name: rules\nbase: {image: registry.example.com/x}\nr: {packages: [abind]}\n")
+    refused = {
+        action["environment"]: (action["action"], action["reason"], action["hint"])
+        for action in place.run("plan", "--format", "json").json["actions"]
+    }
+    assert refused == {
+        "app": ("refuse", "1 problem found", "run `envcat validate`"),
+        "plain": ("refuse", "no lock", "run `envcat lock plain`"),
+        "rules": ("refuse", "1 problem found", "run `envcat validate`"),
+    }
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

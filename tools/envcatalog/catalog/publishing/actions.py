@@ -10,8 +10,10 @@ from envcatalog.catalog.building.choosing import chosen_builder, own_builder
 from envcatalog.catalog.content import Content, Stale
 from envcatalog.catalog.lifecycle import kept_archived
 from envcatalog.git.suspicion import Suspicion
+from envcatalog.git.trees import FOLDER
 from envcatalog.model.errors import ProblemsFound, Refusal, UserError
 from envcatalog.model.plan import Action, ActionKind, ImagePlan
+from envcatalog.model.problem import Problem
 from envcatalog.model.seams import Registry, Repository
 from envcatalog.model.version import Version
 
@@ -50,14 +52,38 @@ def plan_actions(
         UserError: the registry cannot be reached.
     """
     actions: dict[str, Action] = {}
+    stale: dict[str, Action] = {}
     for name in content.order(names):
         known = versions(name)
         odd = versions.suspicious(name)
-        action = _disorder(name, odd[0]) if odd else _action(content, name, known, at, registry)
+        try:
+            action = _disorder(name, odd[0]) if odd else _action(content, name, known, at, registry)
+        except Stale as error:
+            action = Action(environment=name, action="refuse", reason=error.reason, hint=error.hint)
+            stale[name] = action
         kept = action if archived else kept_archived(content, action, known, at)
-        kept = kept if kept is action else _archive(content, kept, known, registry)
-        actions[name] = _with_builder(content, kept)
-    return tuple(actions.values())
+        actions[name] = kept if kept is action else _archive(content, kept, known, registry)
+    actions |= _problems_first(content, [name for name in stale if actions[name] is stale[name]])
+    return tuple(_with_builder(content, action) for action in actions.values())
+
+
+def _problems_first(content: Content, names: Sequence[str]) -> dict[str, Action]:
+    """Of these, which have no fresh lock, those that are not fit for one either: a lock would not help them."""
+    if not names:
+        return {}
+    from envcatalog.catalog.validating import validate
+
+    errors = [item for item in validate(content, names).problems if item.severity == "error"]
+    found: dict[str, list[Problem]] = {name: [] for name in names}
+    for problem in errors:
+        name = problem.file.removeprefix(f"{FOLDER}/").partition("/")[0]
+        if name in found:
+            found[name].append(problem)
+    return {name: _with_problems(name, ProblemsFound(own)) for name, own in found.items() if own}
+
+
+def _with_problems(name: str, error: ProblemsFound) -> Action:
+    return Action(environment=name, action="refuse", reason=error.message, hint="run `envcat validate`")
 
 
 def _with_builder(content: Content, action: Action) -> Action:
@@ -117,10 +143,10 @@ def _action(
 ) -> Action:
     try:
         plan = content.plan(name)
-    except Stale as error:
-        return Action(environment=name, action="refuse", reason=error.reason, hint=error.hint)
+    except Stale:  # whether a lock would help is asked for all of them at once
+        raise
     except ProblemsFound as error:
-        return Action(environment=name, action="refuse", reason=error.message, hint="run `envcat validate`")
+        return _with_problems(name, error)
     except UserError as error:
         return Action(environment=name, action="refuse", reason=error.message, hint=error.hint)
     existing = next((item for item in versions if item.plan == plan.digest), None)
@@ -245,7 +271,9 @@ def _why(content: Content, name: str, versions: Sequence[Version], at: At) -> st
         return "last version cannot be read"
     if old_lock is None or new_lock is None:
         return "lock changed"
-    if old_lock.definition != new_lock.definition:  # a version's lock is fresh, so no definition need be parsed
+    if (
+        old_lock.definition != new_lock.definition
+    ):  # a version's lock is fresh, so no definition need be parsed
         return "definition changed"
     if old_lock.base != new_lock.base:
         return "base changed"
