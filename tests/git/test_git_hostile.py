@@ -17,6 +17,7 @@ from envcatalog.git.source import Revision
 from envcatalog.git.versions import scan
 from envcatalog.git.worktree import WorkTree
 from envcatalog.model.errors import UserError
+from support.hostile_git import plant
 
 HOSTILE = [
     "--output=x",
@@ -110,54 +111,6 @@ def test_shallow_clone_gives_a_hint(root: Path, tmp_path: Path) -> None:
     with CatalogRepository.open(tmp_path / "shallow") as repository, pytest.raises(UserError) as caught:
         resolve(repository, "HEAD~3")
     assert caught.value.hint == "run `git fetch --unshallow`: this clone is shallow"
-
-
-def plant(root: Path, canary: Path) -> None:
-    """Every setting that makes some reading Git command run a program."""
-    run = f"touch {canary}"
-    script = canary.parent / "run"
-    script.write_text(f"#!/bin/sh\n{run}\n")
-    script.chmod(0o755)
-    for key, value in {
-        "core.fsmonitor": str(script),
-        "core.pager": run,
-        "pager.log": run,
-        "core.editor": run,
-        "core.askPass": str(script),
-        "core.sshCommand": run,
-        "core.gitProxy": str(script),
-        "core.alternateRefsCommand": run,
-        "diff.external": str(script),
-        "diff.evil.textconv": str(script),
-        "diff.evil.command": str(script),
-        "filter.evil.clean": run,
-        "filter.evil.smudge": run,
-        "filter.evil.required": "true",
-        "log.showSignature": "true",
-        "gpg.program": str(script),
-        "gpg.ssh.program": str(script),
-        "credential.helper": f"!{run}",
-        "protocol.ext.allow": "always",
-        "remote.origin.url": f"ext::{script}",
-        "remote.origin.promisor": "true",
-        "remote.origin.uploadpack": str(script),
-        "extensions.partialClone": "origin",
-        "alias.log": f"!{run}",
-        "trailer.plan.command": run,
-        "gc.auto": "1",
-    }.items():
-        git(root, "config", key, value)
-    (root / ".git/info/attributes").write_text("* diff=evil filter=evil\n")
-    hooks = root / ".git/hooks"
-    for hook in (
-        "post-index-change",
-        "reference-transaction",
-        "post-checkout",
-        "pre-auto-gc",
-        "fsmonitor-watchman",
-    ):
-        (hooks / hook).write_text(f"#!/bin/sh\n{run}\n")
-        (hooks / hook).chmod(0o755)
 
 
 def test_repository_settings_run_nothing(root: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from envcatalog.cli.main import COMMANDS
 from support.catalogs import Ran, Workplace, git
+from support.hostile_git import plant
 
 HOSTILE = [
     "--output=x",
@@ -207,43 +208,6 @@ def test_hostile_tags_are_passed_over(place: Workplace, tmp_path: Path) -> None:
     place.commit()
     assert place.published() == [("demo", 2, "published", "definition changed")]
     assert not list(tmp_path.rglob("canary"))
-
-
-def plant(root: Path, canary: Path) -> None:
-    """Settings, attributes and hooks with which a repository makes Git run programs while it reads."""
-    run = f"touch {canary}"
-    script = canary.parent / "run"
-    script.write_text(f"#!/bin/sh\n{run}\n")
-    script.chmod(0o755)
-    for key, value in {
-        "core.fsmonitor": str(script),
-        "core.pager": run,
-        "pager.log": run,
-        "pager.diff": run,
-        "core.editor": run,
-        "core.sshCommand": run,
-        "core.alternateRefsCommand": run,
-        "diff.external": str(script),
-        "diff.evil.textconv": str(script),
-        "diff.evil.command": str(script),
-        "filter.evil.clean": run,
-        "filter.evil.smudge": run,
-        "filter.evil.required": "true",
-        "log.showSignature": "true",
-        "gpg.program": str(script),
-        "gpg.ssh.program": str(script),
-        "alias.log": f"!{run}",
-        "alias.verify-tag": f"!{run}",
-        "trailer.plan.command": run,
-        "gc.auto": "1",
-    }.items():
-        git(root, "config", key, value)
-    (root / ".git/info/attributes").write_text("* diff=evil filter=evil\n")
-    hooks = root / ".git/hooks"
-    hooks.mkdir(exist_ok=True)
-    for hook in ("post-index-change", "reference-transaction", "post-checkout", "pre-auto-gc"):
-        (hooks / hook).write_text(f"#!/bin/sh\n{run}\n")
-        (hooks / hook).chmod(0o755)
 
 
 def test_repository_settings_run_nothing_in_a_reading_command(place: Workplace, tmp_path: Path) -> None:
