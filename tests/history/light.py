@@ -13,7 +13,16 @@ from envcatalog.definition.canonical import definition_digest
 from envcatalog.definition.reader import read_environment
 from envcatalog.git.claim import VersionFacts, claim_next
 from envcatalog.lock.file import dump_lock, load_lock, lock_digest
-from envcatalog.model.lock import Bytecode, Deb, Lock, LockedEnvironment, LockedImage, PlatformLock, Wheel
+from envcatalog.model.lock import (
+    Bytecode,
+    Deb,
+    Known,
+    Lock,
+    LockedEnvironment,
+    LockedImage,
+    PlatformLock,
+    Wheel,
+)
 from support.catalogs import Ran, git, run_here
 
 IMAGE = "registry.example.com/python:3.11"
@@ -57,8 +66,15 @@ class Light:
         base: str | None = None,
         more: str = "",
         asked: tuple[str, ...] = (),
+        known: dict[str, Known] | None = None,
+        rebuilt: tuple[str, ...] = (),
     ) -> None:
-        """Write a definition and a lock that belongs to it."""
+        """Write a definition and a lock that belongs to it.
+
+        Args:
+            known: what was learnt of artefacts, by name.
+            rebuilt: wheels that are other files of the same version.
+        """
         folder = self.root / "catalog" / name
         folder.mkdir(parents=True, exist_ok=True)
         what = f"environment: {base}" if base else f'image: "{IMAGE}"'
@@ -68,19 +84,24 @@ class Light:
         (folder / "environment.yaml").write_text(text)
         environment = read_environment(text.encode(), "x", folder=name).environment
         assert environment is not None, text
+        platform = PlatformLock(
+            platform=PLATFORM,
+            debs=tuple(_deb(*item) for item in sorted((debs or {}).items())),
+            wheels=tuple(
+                _wheel(*item, build="2" if item[0] in rebuilt else "")
+                for item in sorted((wheels or {}).items())
+            ),
+        )
+        told = known or {}
+        facts = {item.sha256: told[item.name] for item in platform.artefacts if item.name in told}
         lock = Lock(
             definition=definition_digest(environment),
             base=LockedEnvironment(environment=base, plan=self.plan(base))
             if base
             else LockedImage(image=IMAGE, digest=digest("i"), manifests=((PLATFORM, digest("m")),)),
             bytecode=None if base else Bytecode(python="3.11.9"),
-            platforms=(
-                PlatformLock(
-                    platform=PLATFORM,
-                    debs=tuple(_deb(*item) for item in sorted((debs or {}).items())),
-                    wheels=tuple(_wheel(*item) for item in sorted((wheels or {}).items())),
-                ),
-            ),
+            platforms=(platform,),
+            known=tuple(sorted(facts.items())),
         )
         (folder / "lock.json").write_bytes(dump_lock(lock))
 
@@ -112,9 +133,9 @@ class Light:
             return claim_next(catalog.repository, name, facts, remote=None).reference
 
 
-def _wheel(name: str, version: str) -> Wheel:
+def _wheel(name: str, version: str, build: str = "") -> Wheel:
     file = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
-    return Wheel(name=name, version=version, file=file, size=1_000_000, sha256=digest(file)[7:])
+    return Wheel(name=name, version=version, file=file, size=1_000_000, sha256=digest(file + build)[7:])
 
 
 def _deb(name: str, version: str) -> Deb:

@@ -131,7 +131,7 @@ def test_diff_shows_what_is_inherited_and_what_there_is_to_download(light: Light
         ("python.packages.idna", "added", "base"),
         ("python.packages.urllib3", "upgraded", "base"),
     ]
-    assert done.json["sizes"] == {"download": {"linux/amd64": {"before": 3_500_000, "after": 4_500_000}}}
+    assert done.json["sizes"]["download"] == {"linux/amd64": {"before": 3_500_000, "after": 4_500_000}}
     assert light.run("diff", "grandchild").out == (
         "upgraded    apt.libssl3 (from base)              3.0.14-1~deb12u2 -> 3.0.15-1\n"
         "downgraded  python.packages.beta (indirect)      1.0 -> 0.9\n"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from envcatalog.model.change import Change
+from envcatalog.catalog.update.message import describe
+from envcatalog.model.change import Change, LicenseChange
 from envcatalog.model.update import Relocked, Update
 from envcatalog.report.update import update_markdown
 from envcatalog.run.forge import open_pull_request
@@ -74,7 +75,8 @@ def test_a_refusal_and_no_command_say_what_to_do(tmp_path: Path, forge: Path) ->
 
 
 def test_the_body_is_inert_and_short_enough() -> None:
-    change = Change(path=HOSTILE, kind="upgraded", before=HOSTILE, after=HOSTILE)
+    license_ = LicenseChange(before="MIT", after=HOSTILE)
+    change = Change(path=HOSTILE, kind="upgraded", before=HOSTILE, after=HOSTILE, license=license_)
     relocked = tuple(Relocked(environment=f"e{number}", changes=(change,)) for number in range(2000))
     body = update_markdown(Update(branch="b", relocked=relocked, message="m", advisories=(HOSTILE,) * 100))
     assert len(body) <= 65_000
@@ -83,3 +85,15 @@ def test_the_body_is_inert_and_short_enough() -> None:
         outside = "".join(line.split("`")[::2])
         assert not set(outside) & set("@<![]:") or outside.startswith("Advisories:"), line
     assert os.linesep.join(body.splitlines()[-1:]).endswith("more environments are not shown.")
+
+
+def test_a_commit_message_names_a_licence_only_where_it_can_be_nothing_else() -> None:
+    def described(license_: str) -> str:
+        change = LicenseChange(before="MIT", after=license_)
+        return describe(Change(path="apt.x", kind="upgraded", before="1", after="2", license=change))
+
+    assert (
+        described("(GPL-2.0+ OR ISC), BSD") == "upgraded apt.x 1 -> 2, licence MIT -> (GPL-2.0+ OR ISC), BSD"
+    )
+    for text in ("fixes #1", "@acme/all", "acme/x#1", "`x`", "https://example.com", "x" * 300):
+        assert described(text) == "upgraded apt.x 1 -> 2, with another licence"

@@ -58,6 +58,9 @@ def test_one_branch_and_one_commit_for_each_environment(workplace: Workplace) ->
             "kind": "upgraded",
             "before": "1.0",
             "after": "2.0",
+            "direct": True,
+            "inherited_from": None,
+            "license": None,
         },
         {
             "environment": "first",
@@ -65,6 +68,9 @@ def test_one_branch_and_one_commit_for_each_environment(workplace: Workplace) ->
             "kind": "upgraded",
             "before": "1.0",
             "after": "1.1",
+            "direct": False,
+            "inherited_from": None,
+            "license": None,
         },
     ]
     assert branches(workplace.root) == ["envcat/first", "envcat/second"]

@@ -46,9 +46,10 @@ def _reviewed(before: Content, after: Content, name: str) -> Reviewed | None:
         return Reviewed(environment=name, note="removed") if old.environment else None
     changes = (*_metadata(old.environment, new.environment), *found.changes)
     downloads = tuple(item for item in found.downloads if item.before != item.after)
+    installed = tuple(item for item in found.installed if item.before != item.after)
     if not changes and not downloads:
         return Reviewed(environment=name, note="nothing that is built changes")
-    return Reviewed(environment=name, changes=changes, downloads=downloads)
+    return Reviewed(environment=name, changes=changes, downloads=downloads, installed=installed)
 
 
 def _side(content: Content, name: str) -> Side:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from envcatalog.model.change import Change, Download
+from envcatalog.model.change import Change, Download, Installed
 from envcatalog.model.image import BuiltImage
 from envcatalog.model.plan import Action
 from envcatalog.model.problem import Problem
@@ -55,10 +55,18 @@ def log_json(versions: Sequence[Version]) -> str:
     return dump({"versions": [version_value(item) for item in versions]})
 
 
-def diff_json(changes: Sequence[Change], downloads: Sequence[Download] = ()) -> str:
+def diff_json(
+    changes: Sequence[Change], downloads: Sequence[Download] = (), installed: Sequence[Installed] = ()
+) -> str:
     """``{"changes": [{"path", "kind", "before", "after"}]}``, then others; sizes in bytes."""
     sizes = {item.platform: {"before": item.before, "after": item.after} for item in downloads}
-    return dump({"changes": [_change(item) for item in changes], "sizes": {"download": sizes}})
+    unpacked = {item.platform: _installed(item) for item in installed}
+    return dump(
+        {
+            "changes": [change_value(item) for item in changes],
+            "sizes": {"download": sizes, "installed": unpacked},
+        }
+    )
 
 
 def lock_json(locked: Sequence[Locked]) -> str:
@@ -70,7 +78,7 @@ def lock_json(locked: Sequence[Locked]) -> str:
                     "environment": item.environment,
                     "status": item.status,
                     "lock": item.lock or None,
-                    "changes": [_change(change) for change in item.changes],
+                    "changes": [change_value(change) for change in item.changes],
                 }
                 for item in locked
             ]
@@ -179,7 +187,9 @@ def version_value(item: Version) -> dict[str, Any]:
     }
 
 
-def _change(item: Change) -> dict[str, Any]:
+def change_value(item: Change) -> dict[str, Any]:
+    """A change's keys, the contract's first."""
+    licenses = item.license
     return {
         "path": item.path,
         "kind": item.kind,
@@ -187,6 +197,19 @@ def _change(item: Change) -> dict[str, Any]:
         "after": item.after,
         "direct": item.direct,
         "inherited_from": item.inherited_from or None,
+        "license": {"before": licenses.before, "after": licenses.after} if licenses else None,
+    }
+
+
+def _installed(item: Installed) -> dict[str, Any]:
+    """As a download; null where it is not all known, with what is known, and of how many files nothing is."""
+    before, after = item.before, item.after
+    return {
+        "before": before.exact if before else None,
+        "after": after.exact if after else None,
+        "at_least": {"before": before.size if before else None, "after": after.size if after else None},
+        "unknown": {"before": before.unknown if before else None, "after": after.unknown if after else None},
+        "growth": item.growth,
     }
 
 

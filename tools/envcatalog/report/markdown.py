@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from envcatalog.model.change import Change, Download, Reviewed
+from envcatalog.model.change import Change, Download, Installed, Reviewed
 from envcatalog.model.plan import Action
 from envcatalog.report.safe import visible
-from envcatalog.report.size import download_text
+from envcatalog.report.size import download_text, installed_text
 from envcatalog.report.text import plan_totals
 
 MAX_CHARACTERS = 60_000  # GitHub refuses a comment of more than 65,536
@@ -38,17 +38,33 @@ def plan_markdown(actions: Sequence[Action], *, room: int = MAX_CHARACTERS) -> s
 
 
 def changes_markdown(
-    changes: Sequence[Change], downloads: Sequence[Download] = (), *, room: int = MAX_CHARACTERS
+    changes: Sequence[Change],
+    downloads: Sequence[Download] = (),
+    installed: Sequence[Installed] = (),
+    *,
+    room: int = MAX_CHARACTERS,
 ) -> str:
-    """One row for each change, then how much there is to download."""
+    """One row for each change, then how much there is to download and what that unpacks to."""
     if not changes:
         return "No differences.\n"
+    head = ["Change", "Path", "Before", "After"]
     rows = [
-        (item.kind, code(item.path) + _note(item), code(item.before), code(item.after)) for item in changes
+        [item.kind, code(item.path) + _note(item), code(item.before), code(item.after)] for item in changes
     ]
+    if any(item.license_note for item in changes):
+        head.append("Licence")
+        rows = [[*row, code(item.license_note)] for row, item in zip(rows, changes, strict=True)]
+    below = _sizes(downloads, installed)
+    return _table(head, rows, room=room - len(below)) + below
+
+
+def _sizes(downloads: Sequence[Download], installed: Sequence[Installed]) -> str:
     lines = [f"Download for {code(item.platform)} {code(download_text(item))}." for item in downloads]
-    below = "\n" + "\n".join(lines) + "\n" if lines else ""
-    return _table(("Change", "Path", "Before", "After"), rows, room=room - len(below)) + below
+    for item in installed:
+        text = installed_text(item)
+        if text:
+            lines.append(f"Installed for {code(item.platform)} {code(text)}.")
+    return "\n" + "\n".join(lines) + "\n" if lines else ""
 
 
 def review_markdown(actions: Sequence[Action], reviewed: Sequence[Reviewed], *, left_out: int = 0) -> str:
@@ -75,7 +91,7 @@ def _section(item: Reviewed, room: int) -> str:
     head = f"\n#### {code(item.environment)}\n\n"
     if item.note:
         return f"{head}{prose(item.note)}\n"
-    return head + changes_markdown(item.changes, item.downloads, room=room - len(head))
+    return head + changes_markdown(item.changes, item.downloads, item.installed, room=room - len(head))
 
 
 def _note(change: Change) -> str:

@@ -32,6 +32,7 @@ _COLOURS = {
     "removed": RED,
 }
 SHORT = 12
+_LICENSE_COLUMNS = 100  # some packages write their whole licence where its name belongs
 
 
 def plan_text(actions: Sequence[Action], *, colour: bool = False) -> str:
@@ -173,7 +174,10 @@ def _painted(line: str, first: str, is_head: bool, colour: bool) -> str:
 
 
 def _change_lines(changes: Sequence[Change], colour: bool) -> list[str]:
-    rows = [(item.kind, f"{item.path}{change_note(item)}", _before_after(item)) for item in changes]
+    rows = [
+        (item.kind, f"{item.path}{change_note(item)}", _before_after(item), _license(item))
+        for item in changes
+    ]
     return table(rows, colour=colour).splitlines()
 
 
@@ -185,9 +189,16 @@ def change_note(change: Change) -> str:
 
 
 def _before_after(change: Change) -> str:
-    if change.before is None or change.after is None:
+    if change.before is None or change.after is None or change.before == change.after:
         return change.after or change.before or ""
     return f"{change.before} -> {change.after}"
+
+
+def _license(change: Change) -> str:
+    note = change.license_note
+    if len(note) > _LICENSE_COLUMNS:
+        note = f"{note[: _LICENSE_COLUMNS - 3]}..."
+    return f"licence {note}" if note else ""
 
 
 def _failure(result: CheckResult) -> str:

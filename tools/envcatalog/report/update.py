@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envcatalog.model.update import Relocked, Update, Updates
-from envcatalog.report.json import dump
+from envcatalog.report.json import change_value, dump
 from envcatalog.report.markdown import changes_markdown, code
 from envcatalog.report.safe import visible
 from envcatalog.report.text import SHORT, changes_text, table
@@ -34,13 +34,7 @@ def updates_json(updates: Updates) -> str:
                     "branch": item.branch,
                     "environments": list(item.environments),
                     "changes": [
-                        {
-                            "environment": relocked.environment,
-                            "path": change.path,
-                            "kind": change.kind,
-                            "before": change.before,
-                            "after": change.after,
-                        }
+                        {"environment": relocked.environment, **change_value(change)}
                         for relocked in item.relocked
                         for change in relocked.changes
                     ],

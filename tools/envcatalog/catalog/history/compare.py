@@ -1,8 +1,7 @@
-"""`diff`: two references become two sides; what differs, and how much there is to download."""
+"""`diff`: two references become two sides; what differs, and how large it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,10 +9,10 @@ from envcatalog.catalog.content import Content
 from envcatalog.catalog.history.differ import Side, diff_sides
 from envcatalog.catalog.history.dockerfile import read_files
 from envcatalog.catalog.history.reference import parse_reference
+from envcatalog.catalog.history.sizes import compare_downloads, compare_installed
 from envcatalog.catalog.places import definition_path
 from envcatalog.git.versions import versions
-from envcatalog.model.change import Change, Download
-from envcatalog.model.lock import Artefact
+from envcatalog.model.change import Change, Download, Installed
 
 if TYPE_CHECKING:
     from envcatalog.catalog.sdk import Catalog
@@ -23,10 +22,11 @@ NOTHING = Side(environment=None, lock=None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What differs, sorted by path, and for each platform what a machine with nothing must download."""
+    """What differs, sorted by path; by platform what a machine with nothing must download, and what that unpacks to."""
 
     changes: tuple[Change, ...]
     downloads: tuple[Download, ...]
+    installed: tuple[Installed, ...]
 
 
 def compare(catalog: Catalog, before: str, after: str | None) -> Comparison:
@@ -40,7 +40,11 @@ def compare(catalog: Catalog, before: str, after: str | None) -> Comparison:
 
 def compare_sides(old: Side, new: Side) -> Comparison:
     """Compare two moments that are known already."""
-    return Comparison(changes=diff_sides(old, new), downloads=_downloads(old, new))
+    return Comparison(
+        changes=diff_sides(old, new),
+        downloads=compare_downloads(old, new),
+        installed=compare_installed(old, new),
+    )
 
 
 def side_of(content: Content, name: str) -> Side:
@@ -69,29 +73,3 @@ def _sides(catalog: Catalog, before: str, after: str | None) -> tuple[Side, Side
 def _side(catalog: Catalog, text: str) -> Side:
     found = catalog.find(text)
     return side_of(found.content, found.name)
-
-
-def _downloads(before: Side, after: Side) -> tuple[Download, ...]:
-    old, new = _sizes(before), _sizes(after)
-    return tuple(
-        Download(platform=platform, before=old.get(platform), after=new.get(platform))
-        for platform in sorted(old.keys() | new.keys())
-    )
-
-
-def _sizes(side: Side) -> dict[str, int]:
-    """Bytes of all locked files by platform. A base image's layers are in no lock, so they do not count."""
-    sizes: dict[str, int] = {}
-    wanted = side.environment.platforms if side.environment else ()
-    for platform, artefact in _artefacts(side):
-        if platform in wanted:
-            sizes[platform] = sizes.get(platform, 0) + artefact.size
-    return sizes
-
-
-def _artefacts(side: Side) -> Iterator[tuple[str, Artefact]]:
-    for _, lock in side.locks:
-        for item in lock.platforms if lock else ():
-            artefacts: tuple[Artefact, ...] = (*item.debs, *item.conda, *item.wheels, *item.files)
-            for artefact in artefacts:
-                yield item.platform, artefact

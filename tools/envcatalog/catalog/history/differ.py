@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 
 from envcatalog.catalog.history.dockerfile import dockerfile_values
+from envcatalog.catalog.history.licenses import Licenses
+from envcatalog.catalog.history.side import Side as Side
+from envcatalog.catalog.history.side import artefacts_of
 from envcatalog.definition.canonical import definition_values
 from envcatalog.definition.matchspecs import MatchSpec, read_spec
 from envcatalog.lock.debian.policy import r_package
 from envcatalog.model.change import Change, ChangeKind
 from envcatalog.model.environment import Environment, Spark
-from envcatalog.model.lock import Artefact, Lock, LockedImage, PlatformLock
+from envcatalog.model.lock import LockedImage
 
 Order = Callable[[str, str], ChangeKind]
 PACKAGE_FIELDS = {
@@ -23,27 +25,6 @@ PACKAGE_FIELDS = {
     ("spark", "jars"),
 }
 PACKAGE_KINDS = ("python.packages", "apt", "conda.packages", "spark.jars")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """One side of a comparison.
-
-    Attributes:
-        environment: None where it does not exist.
-        inherited: name and lock of each environment that it inherits from, the root first.
-        files: of its Dockerfile, as `dockerfile.read_files` has them; None where they were not read.
-    """
-
-    environment: Environment | None
-    lock: Lock | None
-    inherited: tuple[tuple[str, Lock | None], ...] = ()
-    files: Mapping[str, str] | None = None
-
-    @property
-    def locks(self) -> tuple[tuple[str, Lock | None], ...]:
-        """All locks whose artefacts are in the image: with the name they are inherited from, empty for its own."""
-        return (*self.inherited, ("", self.lock))
 
 
 def diff_sides(before: Side, after: Side) -> tuple[Change, ...]:
@@ -138,6 +119,7 @@ def _packages(kind: str, before: Side, after: Side) -> list[Change]:
     old_asked, new_asked = _asked(kind, before.environment), _asked(kind, after.environment)
     order = _ORDERS[kind]
     old_builds, new_builds = _builds(before), _builds(after)
+    licenses = Licenses(kind, before, after)
     changes = []
     for name in sorted(old.keys() | new.keys() | old_asked.keys() | new_asked.keys()):
         was, now, how_both = old.get(name), new.get(name), order
@@ -146,7 +128,10 @@ def _packages(kind: str, before: Side, after: Side) -> list[Change]:
         if was == now:
             # What is asked for may have changed and the locks not: not locked yet, or the same version still fits.
             was, now, how_both = old_asked.get(name), new_asked.get(name), _changed
-        if was == now:
+        license_ = licenses.of(name)
+        if was == now and license_ is not None and license_.differs:
+            was, now, how_both = old.get(name), new.get(name), _changed
+        elif was == now:
             continue
         how: ChangeKind = "added" if was is None else "removed"
         if was is not None and now is not None:
@@ -155,7 +140,13 @@ def _packages(kind: str, before: Side, after: Side) -> list[Change]:
         source = new_source.get(name, old_source.get(name, ""))
         changes.append(
             Change(
-                path=f"{kind}.{name}", kind=how, before=was, after=now, direct=direct, inherited_from=source
+                path=f"{kind}.{name}",
+                kind=how,
+                before=was,
+                after=now,
+                direct=direct,
+                inherited_from=source,
+                license=license_,
             )
         )
     return changes
@@ -169,7 +160,7 @@ def _versions(kind: str, side: Side) -> dict[str, str]:
     found: dict[str, set[str]] = {}
     for _, lock in side.locks:
         for platform in lock.platforms if lock else ():
-            for artefact in _artefacts(kind, platform):
+            for artefact in artefacts_of(kind, platform):
                 # A jar of the folder has no version; what it is, its bytes say.
                 found.setdefault(artefact.name, set()).add(artefact.version or artefact.sha256[:12])
     return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
@@ -185,20 +176,12 @@ def _builds(side: Side) -> dict[str, str]:
     return {name: ", ".join(sorted(builds)) for name, builds in found.items()}
 
 
-def _artefacts(kind: str, platform: PlatformLock) -> Sequence[Artefact]:
-    if kind == "conda.packages":
-        return platform.conda
-    if kind == "spark.jars":
-        return platform.jars
-    return platform.debs if kind == "apt" else platform.projects
-
-
 def _sources(kind: str, side: Side) -> dict[str, str]:
     """Package name to the environment whose lock holds it; empty for the side's own."""
     found: dict[str, str] = {}
     for source, lock in side.locks:
         for platform in lock.platforms if lock else ():
-            for artefact in _artefacts(kind, platform):
+            for artefact in artefacts_of(kind, platform):
                 found[artefact.name] = source
     return found
 

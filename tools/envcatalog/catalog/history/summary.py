@@ -7,8 +7,10 @@ from dataclasses import fields
 
 from envcatalog.catalog.history.differ import Side
 from envcatalog.definition.canonical import definition_values
+from envcatalog.lock.file import lock_digest
 from envcatalog.model.change import Change
 from envcatalog.model.environment import Environment
+from envcatalog.model.lock import Lock
 
 _MOST = 4
 _LONGEST = 40
@@ -31,9 +33,17 @@ def one_line(before: Side, after: Side, changes: Sequence[Change]) -> str:
     if before.lock is None and after.lock is not None:
         parts = ["locked"]
     if not parts:
-        return "no change" if before.lock == after.lock else "lock"
+        return _lock(before.lock, after.lock)
     more = len(parts) - _MOST
     return ", ".join(parts[:_MOST]) + (f" and {more} more" if more > 0 else "")
+
+
+def _lock(before: Lock | None, after: Lock | None) -> str:
+    if before == after:
+        return "no change"
+    if before is not None and after is not None and lock_digest(before) == lock_digest(after):
+        return "what is known of locked files"
+    return "lock"
 
 
 def _is_package(change: Change) -> bool:
@@ -55,6 +65,8 @@ def _part(change: Change) -> str:
         return f"-{path}"
     if change.kind == "added":
         return f"+{path}" if change.after == path else f"+{path} {change.after}"
+    if change.before == change.after:
+        return f"{path} licence {change.license_note}"
     return f"{path} {_without(path, change.before)} -> {_without(path, change.after)}"
 
 

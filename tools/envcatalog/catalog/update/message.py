@@ -11,6 +11,8 @@ from envcatalog.model.update import Relocked
 SUBJECT = 72  # characters; what Git's own tools and the forges show of a subject
 TRAILER = "Envcat-Update"
 _NAMES = 10
+# What a forge would make a mention or a link to an issue of has other characters; a package writes its own licence.
+_LICENSE = re.compile(r"[A-Za-z0-9 .+()>,-]{1,200}\Z")
 _PACKAGES = re.compile(r"\A(?:python\.packages|conda\.packages|apt)\.")
 
 
@@ -63,8 +65,15 @@ def subject(key: str, relocked: Sequence[Relocked]) -> str:
 
 def describe(change: Change) -> str:
     """``upgraded python.packages.pandas 2.2.2 -> 2.2.3``, printable whatever an index called its files."""
-    values = [text for text in (change.before, change.after) if text]
-    return _plain(f"{change.kind} {change.path} {' -> '.join(values)}")
+    values = [text for text in dict.fromkeys((change.before, change.after)) if text]
+    return _plain(f"{change.kind} {change.path} {' -> '.join(values)}{_license(change)}")
+
+
+def _license(change: Change) -> str:
+    note = change.license_note
+    if _LICENSE.match(note):
+        return f", licence {note}"
+    return ", with another licence" if note else ""
 
 
 def is_ours(message: str) -> bool:
