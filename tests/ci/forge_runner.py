@@ -108,13 +108,18 @@ class Done:
     output: str
 
 
-def run_step(text: str, folder: Path, tools: Path, **variables: str) -> Done:
-    """Run a step's script as the forge does, with `envcat` on PATH."""
+def link_envcat(tools: Path) -> None:
+    """A folder for PATH that holds `envcat`."""
     tools.mkdir(exist_ok=True)
     link = tools / "envcat"
     if not link.exists():
         link.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m envcatalog "$@"\n')
         link.chmod(0o755)
+
+
+def run_step(text: str, folder: Path, tools: Path, **variables: str) -> Done:
+    """Run a step's script as the forge does, with `envcat` on PATH."""
+    link_envcat(tools)
     files = {name: tools / name for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_ENV")}
     for file in files.values():
         file.write_text("")

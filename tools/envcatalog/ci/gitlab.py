@@ -12,11 +12,15 @@ JOBS = 200  # an instance may allow no more in a pipeline
 SHARED = ".gitlab/envcat-jobs.yml"
 
 
-def gitlab_files(version: str) -> CiFiles:
-    """For a catalog that installs this version of envcat."""
+def gitlab_files(version: str, *, registry: str = "") -> CiFiles:
+    """For a catalog that installs this version of envcat.
+
+    Args:
+        registry: ``HOST/PREFIX``; empty for the project's own.
+    """
     kept = {
         ".gitlab-ci.yml": template("gitlab/gitlab-ci.yml.in"),
-        SHARED: template("gitlab/jobs.yml.in"),
+        SHARED: fill(template("gitlab/jobs.yml.in"), {"registry": registry or "$CI_REGISTRY_IMAGE"}),
     }
     first = fill(template("requirements.txt"), {"version": version})
     return CiFiles(kept=kept, first={".gitlab/envcat-requirements.txt": first})
@@ -31,6 +35,8 @@ def child_pipeline(bases: Sequence[Sequence[str]], rest: Sequence[Sequence[str]]
             jobs[f"publish {title}"] = {
                 "extends": [".envcat", ".registry"],
                 "stage": stage,
+                # A base that cannot be published holds up its own children, which `publish` refuses, and no others.
+                **({"when": "always"} if stage == "rest" else {}),
                 "script": ["envcat publish -- " + " ".join(group)],
             }
     if not jobs:  # a pipeline without a job is an error

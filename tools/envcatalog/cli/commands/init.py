@@ -77,12 +77,13 @@ def command(
 
 def _files(target: Path, forge: str, branch: str) -> CiFiles:
     from envcatalog import __version__
+    from envcatalog.catalog.create import registry_of
 
+    registry = registry_of(target)
     if forge == "gitlab":
         from envcatalog.ci.gitlab import gitlab_files
 
-        return gitlab_files(__version__)
-    from envcatalog.catalog.create import registry_of
+        return gitlab_files(__version__, registry=registry)
     from envcatalog.ci.github import github_files
 
-    return github_files(__version__, branch=branch, registry=registry_of(target))
+    return github_files(__version__, branch=branch, registry=registry)
