@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 
 from envcatalog.catalog.content import Content
+from envcatalog.catalog.validating import validate
+from envcatalog.git import folder_files
+from envcatalog.git.repository import CatalogRepository
+from envcatalog.git.source import Revision
 from envcatalog.git.worktree import WorkTree
 from support.catalogs import PYTHON, SETTINGS, Workplace, definition
 from support.spark import make_sdist
@@ -199,8 +203,56 @@ class TestJars:
         assert done.code == 1
         assert (
             "error: the folder of `demo` has no file `jars/udfs.jar`, which `spark.jars` names\n"
-            "hint: paths are relative to the folder of `environment.yaml`\n"
+            "hint: paths are relative to the folder of `environment.yaml`, and what Git ignores is not seen\n"
         ) in done.err
+
+    def test_validate_finds_what_is_not_there(self, workplace: Workplace, tmp_path: Path) -> None:
+        """From the work tree as from a commit."""
+        folder = workplace.root / "catalog/demo"
+        (folder / "jars").mkdir(parents=True)
+        (folder / "jars/udfs.jar").write_bytes(b"PK")
+        (folder / "ignored.jar").write_bytes(b"PK")
+        (folder / "link.jar").symlink_to(tmp_path)
+        (folder / ".gitignore").write_text("/ignored.jar\n")
+        names = ["jars/udf.jar", "ignored.jar", "link.jar", "jars/udfs.jar"]
+        workplace.write("demo", definition("demo", more=spark(jars=names)))
+        found = [
+            ("the folder of `demo` has no file `jars/udf.jar`, which `spark.jars` names",
+             "did you mean `jars/udfs.jar`?", 7, 36),
+            ("the folder of `demo` has no file `ignored.jar`, which `spark.jars` names",
+             "paths are relative to the folder of `environment.yaml`, and what Git ignores is not seen", 7, 52),
+            ("`link.jar`, which `spark.jars` names, is no plain file", "put the jar itself there", 7, 67),
+        ]  # fmt: skip
+        done = workplace.run("validate", "--format", "json")
+        assert done.code == 1
+        assert [
+            (item["message"], item["hint"], item["line"], item["column"]) for item in done.json["problems"]
+        ] == found
+        assert {(item["code"], item["file"]) for item in done.json["problems"]} == {
+            ("spark-jar-missing", "catalog/demo/environment.yaml")
+        }
+        commit = workplace.commit()
+        with CatalogRepository.open(workplace.root) as repository:
+            problems = validate(Content(Revision(repository, commit))).problems
+        assert [(item.message, item.hint, item.line, item.column) for item in problems] == found
+
+    def test_a_jar_that_is_locked_already_is_read_once(
+        self, workplace: Workplace, marker: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        jar = workplace.root / "catalog/demo/udfs.jar"
+        jar.parent.mkdir(parents=True)
+        jar.write_bytes(b"PK one")
+        workplace.add("demo", more=spark(jars=["udfs.jar"]))
+        read: list[str] = []
+        real = folder_files._file
+
+        def reading(path: Path, shown: str, mode: str) -> bytes:
+            read.append(shown)
+            return real(path, shown, mode)
+
+        monkeypatch.setattr(folder_files, "_file", reading)
+        assert workplace.run("lock", "demo").out.splitlines()[0].split()[0] == "unchanged"
+        assert read == ["catalog/demo/udfs.jar"]
 
     def test_a_jar_that_is_a_link(self, workplace: Workplace, marker: Path, tmp_path: Path) -> None:
         (tmp_path / "other.jar").write_bytes(b"PK other")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from envcatalog.catalog.building.dockerfiles import dockerfile_problems
+from envcatalog.catalog.building.folder_problems import folder_problems
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.places import SETTINGS_PATH, lock_path
 from envcatalog.catalog.policing import Newest, policy_problems
@@ -61,7 +61,7 @@ def validate(
     files = {f"catalog/{name}/environment.yaml" for name in wanted}
     problems += [problem for problem in check_catalog(context, settings, today=day) if problem.file in files]
     for name, reading in checked.items():
-        problems += dockerfile_problems(content, name, reading)
+        problems += folder_problems(content, name, reading)
     problems += _locks(content, wanted, checked)
     if found_settings is not None:
         problems += policy_problems(

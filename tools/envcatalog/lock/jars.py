@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from envcatalog.definition.finding import nearest
 from envcatalog.lock.download import GoneError
 from envcatalog.lock.maven import SOURCE as MAVEN
 from envcatalog.lock.maven import Coordinates, repositories
@@ -21,30 +22,47 @@ if TYPE_CHECKING:
 FOLDER = "folder"
 
 
-def folder_jars(work: Work) -> Iterator[tuple[str, bytes]]:
-    """The jars that the definition names in its folder, by path. Raises Refusal: one is not there."""
+def folder_jars(work: Work) -> tuple[LockedFile, ...]:
+    """The jars that the definition names in its folder, sorted by path. Raises Refusal: one is not there."""
     present = {file.path: file for file in work.files}
+    found = []
     for path in sorted(set(work.environment.spark.jars if work.environment.spark else ())):
-        if path not in present:
-            raise Refusal(
-                f"the folder of `{work.environment.name}` has no file `{path}`, which `spark.jars` names",
-                "paths are relative to the folder of `environment.yaml`",
+        wrong = jar_problem(path, present, work.environment.name)
+        if wrong is not None:
+            raise Refusal(*wrong)
+        data = present[path].read()
+        found.append(
+            LockedFile(
+                name=path,
+                version="",
+                file=path.rpartition("/")[2],
+                size=len(data),
+                sha256=hashlib.sha256(data).hexdigest(),
+                source=FOLDER,
             )
-        if present[path].mode not in (MODE_FILE, MODE_PROGRAM):  # a link's bytes would be its target's name
-            raise Refusal(f"`{path}`, which `spark.jars` names, is no plain file", "put the jar itself there")
-        yield path, present[path].read()
+        )
+    return tuple(found)
 
 
-def folder_file(path: str, data: bytes) -> LockedFile:
-    """The entry of such a jar."""
-    return LockedFile(
-        name=path,
-        version="",
-        file=path.rpartition("/")[2],
-        size=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
-        source=FOLDER,
-    )
+def jar_problem(path: str, present: Mapping[str, FolderFile], name: str) -> tuple[str, str] | None:
+    """A message and a hint where a jar of an environment's folder cannot be taken; it is not read.
+
+    Args:
+        present: the folder's files by path.
+        name: the environment's.
+    """
+    if path not in present:
+        jars = [known.removesuffix(".jar") for known in present if known.endswith(".jar")]
+        near = nearest(path.removesuffix(".jar"), jars)
+        return (
+            f"the folder of `{name}` has no file `{path}`, which `spark.jars` names",
+            f"did you mean `{near}.jar`?"
+            if near
+            else "paths are relative to the folder of `environment.yaml`, and what Git ignores is not seen",
+        )
+    if present[path].mode not in (MODE_FILE, MODE_PROGRAM):  # a link's bytes would be its target's name
+        return f"`{path}`, which `spark.jars` names, is no plain file", "put the jar itself there"
+    return None
 
 
 def maven_jars(

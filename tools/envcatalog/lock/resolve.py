@@ -85,14 +85,14 @@ def lock_environment(
     conda = _lock_conda(work)
     bytecode = _lock_bytecode(work, conda)
     compiler = bytecode or (parent.bytecode if parent else None)
-    locked_files = _lock_files(work)
+    locked_files, files_input = _lock_files(work)
     wheels = _lock_wheels(work, compiler, conda, locked_files)
-    inputs = {"debs": work.debs_input(), "bytecode": work.bytecode_input() if bytecode else None}
-    inputs["wheels"] = work.wheels_input(compiler, conda, locked_files)
-    if environment.spark is not None:
-        from envcatalog.lock.spark import files_input
-
-        inputs["files"] = files_input(work)
+    inputs = {
+        "debs": work.debs_input(),
+        "bytecode": work.bytecode_input() if bytecode else None,
+        "wheels": work.wheels_input(compiler, conda, locked_files),
+        "files": files_input,
+    }
     if environment.conda is not None:
         from envcatalog.lock.conda.resolve import conda_input
 
@@ -202,9 +202,9 @@ def _lock_bytecode(work: Work, conda: CondaByPlatform) -> Bytecode | None:
     )
 
 
-def _lock_files(work: Work) -> tuple[LockedFile, ...]:
+def _lock_files(work: Work) -> tuple[tuple[LockedFile, ...], str | None]:
     if work.environment.spark is None:
-        return ()
+        return (), None
     from envcatalog.lock.fetch import ArtefactStore
     from envcatalog.lock.spark import lock_files
 

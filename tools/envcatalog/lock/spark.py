@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envcatalog.lock.addresses import recall, remember
-from envcatalog.lock.jars import folder_file, folder_jars, maven_jars
+from envcatalog.lock.jars import folder_jars, keep_jars, maven_jars
 from envcatalog.lock.maven import SOURCE as MAVEN
 from envcatalog.lock.maven import Coordinates, address
 from envcatalog.lock.named import DEFAULT_INDEX, check_index, index_of
 from envcatalog.lock.pyspark import SPARK, look_up
 from envcatalog.model.digest import Json, json_digest
+from envcatalog.model.environment import Spark
 from envcatalog.model.errors import Refusal
 from envcatalog.model.lock import LockedFile
 from envcatalog.model.settings import Settings
@@ -25,45 +26,43 @@ INDEX = "index:"
 PART = "files"
 
 
-def files_input(work: Work) -> str | None:
-    """What Spark's files follow from; None where there are none to lock."""
-    spark = work.environment.spark
-    if spark is None:
-        return None
-    value: dict[str, Json] = {
-        "version": None if inherited(work) else spark.version,
-        "packages": sorted(spark.packages),
-        "jars": {path: hashlib.sha256(data).hexdigest() for path, data in folder_jars(work)},
-    }
-    return json_digest(value)
-
-
-def lock_files(work: Work, store: ArtefactStore) -> tuple[LockedFile, ...]:
+def lock_files(work: Work, store: ArtefactStore) -> tuple[tuple[LockedFile, ...], str | None]:
     """The archive (unless the parent has it) and the jars, sorted by name: the same for every platform.
+
+    Returns:
+        The files, and the digest of what they follow from; None where there are none to lock.
 
     Raises:
         Refusal: there is no such version, or no such jar, in any of the places.
         UserError: a place cannot be reached.
     """
     spark = work.environment.spark
-    digest = files_input(work)
-    if spark is None or digest is None:
-        return ()
+    if spark is None:
+        return (), None
+    jars = folder_jars(work)
+    digest = _digest(work, spark, jars)
     last = (
         {file.name: file for item in work.previous.platforms for file in item.files} if work.previous else {}
     )
     if last and work.unchanged(PART, digest, list(last)):
-        return tuple(last[name] for name in sorted(last))
-    found = []
+        return tuple(last[name] for name in sorted(last)), digest
+    found = list(jars)
     if not inherited(work):
         found.append(_archive(work, spark.version, last.get(SPARK)))
     if spark.packages:
         found += maven_jars(work, [Coordinates.of(text) for text in spark.packages], last)
-    for path, data in folder_jars(work):
-        file = folder_file(path, data)
-        store.keep(file, data)
-        found.append(file)
-    return tuple(sorted(found, key=lambda file: file.name))
+    keep_jars(work.files, jars, store)
+    return tuple(sorted(found, key=lambda file: file.name)), digest
+
+
+def _digest(work: Work, spark: Spark, jars: Sequence[LockedFile]) -> str:
+    """Of what Spark's files follow from."""
+    value: dict[str, Json] = {
+        "version": None if inherited(work) else spark.version,
+        "packages": sorted(spark.packages),
+        "jars": {jar.name: jar.sha256 for jar in jars},
+    }
+    return json_digest(value)
 
 
 def inherited(work: Work) -> LockedFile | None:

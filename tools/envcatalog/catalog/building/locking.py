@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from envcatalog.catalog.building.learning import with_known
 from envcatalog.catalog.building.workshop import Workshop
 from envcatalog.catalog.content import Content, Stale
 from envcatalog.catalog.history.differ import Side, diff_sides
@@ -89,6 +90,7 @@ def _lock_one(
     content: Content, name: str, workshop: Workshop, *, upgrade: bool, upgrade_packages: frozenset[str]
 ) -> Locked:
     previous, lock = solve(content, name, workshop, upgrade=upgrade, upgrade_packages=upgrade_packages)
+    lock = with_known(content, name, lock, previous=previous, workshop=workshop)
     environment = content.environment(name)
     path = workshop.root / lock_path(name)
     data = dump_lock(lock)
@@ -105,7 +107,9 @@ def _lock_one(
 def solve(
     content: Content, name: str, workshop: Workshop, *, upgrade: bool, upgrade_packages: frozenset[str]
 ) -> tuple[Lock | None, Lock]:
-    """The lock as it is and as it should be; nothing is written. Bases must be locked already.
+    """The lock as it is and as it should be, without what is known of its files; nothing is written.
+
+    Bases must be locked already.
 
     Raises:
         Refusal: no set of packages satisfies the definition.

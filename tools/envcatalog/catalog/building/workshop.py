@@ -22,6 +22,7 @@ from envcatalog.model.settings import Settings
 if TYPE_CHECKING:
     from envcatalog.image.build import Builder
     from envcatalog.lock.fetch import ArtefactStore
+    from envcatalog.lock.learning.learner import Learner
     from envcatalog.registry.base import ImageSource
 
 
@@ -61,6 +62,13 @@ class Workshop:
         return ArtefactStore(self.cache, self.settings, self.progress)
 
     @cached_property
+    def learner(self) -> Learner:
+        """Who asks what the files are beside their bytes."""
+        from envcatalog.lock.learning.learner import Learner
+
+        return Learner(self.artefacts, self.settings, self.cache, self.progress)
+
+    @cached_property
     def images(self) -> ImageSource:
         """Base images, by reference and by digest."""
         from envcatalog.registry.base import ImageSource
@@ -86,7 +94,8 @@ class Workshop:
 
         Raises:
             Gone: a locked file is served nowhere any longer; the hint names the environment whose lock has it.
-            Refusal: an artefact is malformed, or two packages hold different files at one path.
+            Refusal: an artefact is malformed or not what a lock says of it, or two packages hold different files at
+                one path.
             UserError, Refusal: no engine answers where one is needed, or its build failed.
         """
         if plan.builder == "docker":
@@ -95,9 +104,14 @@ class Workshop:
             return build_docker(self, content, plan)
         from envcatalog.lock.fetch import Gone
 
+        from envcatalog.catalog.building.truth import Truth
+
         self.keep_jars(content, plan.environment)
+        truth = Truth(content, plan.environment, self.cache)
         try:
-            return self.builder.build(plan, known=known, bases=lambda base: _held(self.base(base), known))
+            return self.builder.build(
+                plan, known=known, bases=lambda base: _held(self.base(base), known), check=truth.check
+            )
         except Gone as error:
             raise Gone(error.artefact, content.owner(plan.environment, error.artefact)) from error
 
