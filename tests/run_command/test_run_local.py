@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -75,8 +76,37 @@ def test_variables(one, monkeypatch):
     [folder] = environments(one)
     env = f"{folder}/env"
     values, path = done.out.splitlines()
-    assert values == str(["blue", f"{env}/share", "mine", None, "one", "", "", "yes", env])
+    assert values == str(["blue", f"{env}/share", None, None, "one", "", "", "yes", env])
     assert path.startswith(f"{env}/bin:")
+
+
+def test_what_is_the_callers_stays_the_callers(one, monkeypatch):
+    """As in a container: what a laptop has set would make it another environment, and some of it is secret."""
+    secrets = (
+        "PIP_INDEX_URL",
+        "UV_INDEX_INTERNAL_PASSWORD",
+        "AWS_SECRET_ACCESS_KEY",
+        "GITHUB_TOKEN",
+        "HTTPS_PROXY",
+    )
+    for name in (*secrets, "PYTHONWARNINGS", "LD_LIBRARY_PATH", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "/callers")
+    machine = {"HOME": "/home/me", "USER": "me", "TERM": "dumb", "TZ": "UTC", "LANG": "C", "LC_TIME": "C"}
+    one.run("run", "one", *LOCAL, *python("pass"))
+    for name, value in machine.items():
+        monkeypatch.setenv(name, value)
+    done = one.run(
+        "run",
+        "one",
+        *LOCAL,
+        "--env",
+        "GITHUB_TOKEN",
+        *python("import json, os; print(json.dumps(dict(os.environ)))"),
+    )
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert {name for name, value in found.items() if value == "/callers"} == {"GITHUB_TOKEN"}
+    assert machine.items() <= found.items()
 
 
 def test_the_version_is_told(one):

@@ -18,6 +18,17 @@ from typing import NoReturn
 from envcatalog.run.attach import Streams
 from envcatalog.run.containers.run import NOT_EXECUTABLE, NOT_FOUND, NotStarted
 
+# Whose the session is, how it speaks, where it shows something, and what this machine has in place of an image's
+# programs and devices. PATH comes after the environment's own programs.
+MACHINE = frozenset(
+    (
+        *("HOME", "LOGNAME", "SHELL", "TMPDIR", "TZ", "USER"),
+        *("COLORTERM", "LANG", "LANGUAGE", "NO_COLOR", "TERM"),
+        *("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR"),
+        *("CUDA_VISIBLE_DEVICES", "JAVA_HOME", "PATH"),
+    )
+)
+LOCALE = "LC_"
 FORWARDED = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGINT")
 
 
@@ -144,14 +155,18 @@ def _has_terminal() -> bool:
 def local_variables(
     inherited: Mapping[str, str], own: Mapping[str, str], prefix: Path | None, *, prefix_inside: str
 ) -> dict[str, str]:
-    """The variables of a command: the caller's, then the definition's, then the environment's own.
+    """The variables of a command: the machine's, then the definition's, then the environment's own.
 
     Args:
+        inherited: the caller's. A container would have none of them, so only those of `MACHINE` go on: the rest would
+            be a difference between here and there, and passwords and tokens are among it.
         prefix_inside: what the definition's values call the prefix, since it has another place here.
     """
-    values = dict(inherited)
-    for name in ("PYTHONHOME", "PYTHONPATH", "CONDA_PREFIX", "VIRTUAL_ENV"):
-        values.pop(name, None)  # they speak of another environment
+    values = {
+        name: value
+        for name, value in inherited.items()
+        if name in MACHINE or name.startswith(LOCALE)
+    }
     if prefix is None:
         return values | dict(own)
     values |= {name: value.replace(prefix_inside, str(prefix)) for name, value in own.items()}
