@@ -224,7 +224,8 @@ def test_init_writes_them_once_and_says_when_they_drift(workplace: Workplace) ->
     assert (again.code, again.out) == (0, "")
     assert workplace.run("init", "--ci", "github", "--check", "--branch", "trunk").code == 0
     drifted = workplace.run("init", "--ci", "github", "--check")
-    assert (drifted.code, drifted.out) == (1, ".github/workflows/publish.yml\n")
+    of_a_branch = ".github/workflows/publish.yml\n.github/workflows/refresh.yml\n"
+    assert (drifted.code, drifted.out) == (1, of_a_branch)
     (workplace.root / ACTION / "requirements.txt").write_text("envcatalog==0.9 --hash=sha256:0\n")
     refused = workplace.run("init", "--ci", "github")
     assert (refused.code, refused.out) == (2, "")
@@ -233,8 +234,16 @@ def test_init_writes_them_once_and_says_when_they_drift(workplace: Workplace) ->
         "hint: commit it, use `--overwrite`, and look at the difference with `git diff`\n"
     )
     replaced = workplace.run("init", "--ci", "github", "--overwrite")
-    assert (replaced.code, replaced.out) == (0, ".github/workflows/publish.yml\n")
+    assert (replaced.code, replaced.out) == (0, of_a_branch)
     assert (workplace.root / ACTION / "requirements.txt").read_text().startswith("envcatalog==0.9")
+
+
+@pytest.mark.parametrize("branch", ["", "*", "!main", "a b", "x'y", "-x", "a..b", "main\n", "a}}", "${{x}}"])
+def test_a_branch_that_would_be_a_pattern_is_refused(workplace: Workplace, branch: str) -> None:
+    done = workplace.run("init", "--ci", "github", f"--branch={branch}")
+    assert (done.code, done.out) == (2, "")
+    assert "is no name of letters, digits and `._/-`" in done.err
+    assert not (workplace.root / ".github").exists()
 
 
 def test_init_makes_a_catalog_with_a_pipeline(workplace: Workplace, tmp_path: Path) -> None:

@@ -111,6 +111,27 @@ def test_a_tag_pushed_by_hand_is_finished(forge: Forge) -> None:
     assert "1 version verified, no errors" in done.log
 
 
+def test_a_tag_publishes_the_merge_whose_run_it_replaced(forge: Forge) -> None:
+    """The forge keeps one waiting run of a group: a later one, and cancels the other."""
+    place = forge.place
+    place.add("demo", "alpha")
+    place.add("merged", "beta")
+    place.write("stale", definition("stale", "gamma"))
+    place.commit()
+    assert place.run("register", "demo").code == 0
+    git(place.root, "push", "-q", "origin", "main", "demo@1")
+    done = forge.run(script(TAG, "Publish and verify"), TAG="demo@1")
+    assert {"demo:1", "merged:1"} <= set(place.layout())
+    assert "1 version verified, no errors" in done.log
+    assert (done.code, "1 refused" in done.log) == (1, True), done.log
+
+
+def test_nothing_is_published_or_proposed_from_another_branch() -> None:
+    for workflow, job in ((PUBLISH, "plan"), (REFRESH, "refresh")):
+        assert "workflow_dispatch" in workflow["on"]
+        assert workflow["jobs"][job]["if"] == "github.ref == 'refs/heads/main'"
+
+
 def test_the_nightly_refresh_pushes_one_branch(forge: Forge) -> None:
     place = forge.place
     place.add("demo", "alpha<2")

@@ -9,24 +9,23 @@ import pytest
 
 from envcatalog.catalog.update.message import describe
 from envcatalog.model.change import Change, LicenseChange
+from envcatalog.model.errors import Refusal
 from envcatalog.model.update import Relocked, Update
 from envcatalog.report.update import update_markdown
-from envcatalog.run.forge import open_pull_request
+from envcatalog.run.forge import PullRequest, open_pull_request
 
 HOSTILE = "</code>@everyone `|` ![x](https://example.com/) \x1b[31m::error::"
 
 
 def opened(
-    tmp_path: Path, *, remote_url: str = "https://gitlab.example.com/a.git", body: str = "Body"
+    tmp_path: Path,
+    *,
+    remote_url: str = "https://gitlab.example.com/a.git",
+    body: str = "Body",
+    rewrite: bool = True,
 ) -> str:
-    return open_pull_request(
-        tmp_path,
-        remote_url=remote_url,
-        branch="envcat/all",
-        target="main",
-        title="Update alpha $(id)",
-        body=body,
-    )
+    asked = PullRequest(branch="envcat/all", target="main", title="Update alpha $(id)", body=body)
+    return open_pull_request(tmp_path, asked, remote_url=remote_url, rewrite=rewrite)
 
 
 @pytest.fixture
@@ -61,16 +60,33 @@ def test_glab_for_gitlab_gets_list_arguments(tmp_path: Path, forge: Path) -> Non
     ]
 
 
-def test_one_that_is_open_already_is_no_failure(tmp_path: Path, forge: Path) -> None:
-    command(forge, "gh", "echo 'a pull request already exists: https://e.example.com/3' >&2; exit 1")
+OPEN = """echo "$2 $*" >> calls
+case "$2" in create) echo 'a pull request already exists: https://e.example.com/3' >&2; exit 1;; esac
+"""
+
+
+@pytest.mark.parametrize("tool", ["gh", "glab"])
+def test_one_that_is_open_already_gets_the_new_text(tmp_path: Path, forge: Path, tool: str) -> None:
+    command(forge, tool, OPEN)
+    assert opened(tmp_path, rewrite=False) == "https://e.example.com/3"
+    assert [line.split()[0] for line in (tmp_path / "calls").read_text().splitlines()] == ["create"]
     assert opened(tmp_path) == "https://e.example.com/3"
+    edited = (tmp_path / "calls").read_text().splitlines()[-1]
+    assert edited.split()[0] == {"gh": "edit", "glab": "update"}[tool]
+    assert "--title=Update alpha $(id)" in edited
+    assert edited.endswith("-- envcat/all")
+    command(forge, tool, OPEN + "echo 'needs a scope' >&2; exit 1")
+    assert opened(tmp_path) == f"https://e.example.com/3, whose text `{tool}` did not rewrite (needs a scope)"
 
 
 def test_a_refusal_and_no_command_say_what_to_do(tmp_path: Path, forge: Path) -> None:
     assert opened(tmp_path) == "open it in the forge for the branch `envcat/all`, or install `gh` or `glab`"
     command(forge, "gh", "echo 'not logged in' >&2; exit 4")
-    assert (
-        opened(tmp_path) == "`gh` refused (not logged in): open it in the forge for the branch `envcat/all`"
+    with pytest.raises(Refusal) as refused:
+        opened(tmp_path)
+    assert (refused.value.message, refused.value.hint) == (
+        "`gh` did not open the pull request (not logged in)",
+        "open it in the forge for the branch `envcat/all`",
     )
 
 

@@ -271,6 +271,21 @@ def test_what_people_pushed_stays(with_origin: Workplace, tmp_path: Path) -> Non
     assert git(place.origin, "rev-parse", "envcat/second") == added
 
 
+def test_a_pull_request_that_is_refused_is_a_failure(with_origin: Workplace, fake_gh: Path) -> None:
+    newer(with_origin)
+    gh = fake_gh.parent / "bin/gh"
+    gh.write_text("#!/bin/sh\necho 'may not create pull requests' >&2\nexit 1\n")
+    done = with_origin.run("update", "second", "--open")
+    reason = "`gh` did not open the pull request (may not create pull requests)"
+    assert (done.code, done.out.splitlines()[-2:]) == (
+        1,
+        [
+            f"failed  envcat/second  {reason}: open it in the forge for the branch `envcat/second`",
+            "1 update of 1 environment, 1 failed",
+        ],
+    )
+
+
 @pytest.fixture
 def fake_gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A `gh` that writes down how it was called, and the body it was given."""

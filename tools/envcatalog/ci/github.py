@@ -16,6 +16,7 @@ def github_files(version: str, *, branch: str = "main", registry: str = "") -> C
     """For a catalog that installs this version of envcat.
 
     Args:
+        branch: letters, digits and ``._/-``, so that it is no pattern and needs no quotes.
         registry: ``HOST/PREFIX``; empty for the forge's own.
     """
     values = _values(branch, registry) | {
@@ -56,5 +57,6 @@ def _values(branch: str, registry: str) -> dict[str, str]:
         **{name: template(f"github/{name}.yml.in") for name in parts},
         "comment.js": template("github/comment.js"),
         "branch": json.dumps(branch),
+        "branch-name": branch,
         "registry": json.dumps(registry),
     }

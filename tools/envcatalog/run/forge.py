@@ -6,42 +6,66 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from envcatalog.model.errors import Refusal
 
 SECONDS = 120.0
 
 
-def open_pull_request(
-    folder: Path, *, remote_url: str, branch: str, target: str | None, title: str, body: str
-) -> str:
-    """The address of the pull request; where none could be opened, what to do, in one sentence.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequest:
+    """What is to be opened.
 
-    Args:
-        remote_url: decides between the forges where both command lines are installed.
+    Attributes:
         target: branch to merge into; None for the forge's default.
         body: Markdown that has been made harmless already.
     """
+
+    branch: str
+    target: str | None
+    title: str
+    body: str
+
+
+def open_pull_request(folder: Path, asked: PullRequest, *, remote_url: str, rewrite: bool) -> str:
+    """The address of the pull request; where there is no command line, what to do, in one sentence.
+
+    Args:
+        remote_url: decides between the forges where both command lines are installed.
+        rewrite: one that is open already gets this title and body.
+
+    Raises:
+        Refusal: the forge's command line does not open it.
+    """
     tool = _tool(remote_url)
     if tool is None:
-        return f"open it in the forge for the branch `{branch}`, or install `gh` or `glab`"
+        return f"open it in the forge for the branch `{asked.branch}`, or install `gh` or `glab`"
     with tempfile.TemporaryDirectory(prefix="envcat-forge-") as scratch:
         file = Path(scratch) / "body.md"
-        file.write_text(body, encoding="utf-8")
-        into = (f"--base={target}" if tool == "gh" else f"--target-branch={target}",) if target else ()
+        file.write_text(asked.body, encoding="utf-8")
         if tool == "gh":
-            command = [
-                "gh",
-                "pr",
-                "create",
-                f"--head={branch}",
-                f"--title={title}",
-                f"--body-file={file}",
-                *into,
-            ]
+            text = [f"--title={asked.title}", f"--body-file={file}"]
+            into = [f"--base={asked.target}"] if asked.target else []
+            create = ["gh", "pr", "create", f"--head={asked.branch}", *text, *into]
+            edit = ["gh", "pr", "edit", *text, "--", asked.branch]
         else:  # glab reads no file; an argument of a list reaches it as it is
-            text = [f"--title={title}", f"--description={body}", "--yes"]
-            command = ["glab", "mr", "create", f"--source-branch={branch}", *text, *into]
-        return _answer(command, folder, branch)
+            text = [f"--title={asked.title}", f"--description={asked.body}", "--yes"]
+            into = [f"--target-branch={asked.target}"] if asked.target else []
+            create = ["glab", "mr", "create", f"--source-branch={asked.branch}", *text, *into]
+            edit = ["glab", "mr", "update", *text, "--", asked.branch]
+        done = _run(create, folder, asked.branch)
+        if done.returncode == 0:
+            return _link(done) or f"`{tool}` says it is open"
+        if "already exists" not in done.stderr:
+            raise _refused(tool, _reason(done), asked.branch)
+        open_already = _link(done) or f"`{tool}` says it is open"
+        if rewrite:
+            rewritten = _run(edit, folder, asked.branch)
+            if rewritten.returncode != 0:
+                return f"{open_already}, whose text `{tool}` did not rewrite ({_reason(rewritten)})"
+        return open_already
 
 
 def _tool(remote_url: str) -> str | None:
@@ -49,16 +73,27 @@ def _tool(remote_url: str) -> str | None:
     return next((name for name in order if shutil.which(name)), None)
 
 
-def _answer(command: Sequence[str], folder: Path, branch: str) -> str:
+def _run(command: Sequence[str], folder: Path, branch: str) -> subprocess.CompletedProcess[str]:
     try:
-        done = subprocess.run(
+        return subprocess.run(
             command, cwd=folder, capture_output=True, text=True, errors="replace",
             stdin=subprocess.DEVNULL, timeout=SECONDS, check=False,
         )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return f"`{command[0]}` did not answer: open it in the forge for the branch `{branch}`"
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _refused(command[0], "no answer", branch) from error
+
+
+def _link(done: subprocess.CompletedProcess[str]) -> str:
     links = [word for word in (done.stdout + " " + done.stderr).split() if word.startswith("https://")]
-    if done.returncode == 0 or "already exists" in done.stderr:
-        return links[-1] if links else f"`{command[0]}` says it is open"
-    reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-    return f"`{command[0]}` refused ({reason}): open it in the forge for the branch `{branch}`"
+    return links[-1] if links else ""
+
+
+def _reason(done: subprocess.CompletedProcess[str]) -> str:
+    return (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+
+
+def _refused(tool: str, reason: str, branch: str) -> Refusal:
+    return Refusal(
+        f"`{tool}` did not open the pull request ({reason})",
+        f"open it in the forge for the branch `{branch}`",
+    )

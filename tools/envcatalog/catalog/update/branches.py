@@ -47,7 +47,8 @@ def update_locks(
     Args:
         check: write nothing.
         push: also to the remote's branches of the same names.
-        open_one: opens the pull request of an update whose branch the remote has; its address or what to do.
+        open_one: opens the pull request of an update whose branch the remote has; its address or what to do. May
+            raise a Refusal, which the answer holds besides the update.
 
     Raises:
         ProblemsFound, UserError: as `updating.draft_updates`; no remote to push to.
@@ -64,7 +65,10 @@ def update_locks(
             failed.append(NotUpdated(subject=drafted.update.branch, reason=error.message))
             continue
         if open_one is not None and update.pushed:
-            update = replace(update, pull_request=open_one(update))
+            try:
+                update = replace(update, pull_request=open_one(update))
+            except Refusal as error:
+                failed.append(NotUpdated(subject=update.branch, reason=f"{error.message}: {error.hint}"))
         updates.append(update)
     return Updates(updates=tuple(updates), failed=tuple(failed))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from envcatalog.ci.files import CiFiles
 
 
+def _branch(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    # Whatever else Git allows in a name is a pattern, or needs quotes, in the files of a forge.
+    if not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9_./-]*[A-Za-z0-9_])?", value) or ".." in value:
+        raise click.BadParameter(f"`{value}` is no name of letters, digits and `._/-`")
+    return value
+
+
 @click.command("init")
 @click.argument("folder", required=False, metavar="[DIR]")
 @click.option("--name", default="example", show_default=True, help="Name of the first environment.")
@@ -24,7 +32,11 @@ if TYPE_CHECKING:
     help="Also write the forge's pipeline: validate and plan, publish on merge, refresh at night.",
 )
 @click.option(
-    "--branch", default="main", show_default=True, help="With --ci: what is merged here is published."
+    "--branch",
+    default="main",
+    show_default=True,
+    callback=_branch,
+    help="With --ci: what is merged here is published.",
 )
 @click.option(
     "--check", is_flag=True, help="With --ci: write nothing; exit code 1 if a file is not up to date."

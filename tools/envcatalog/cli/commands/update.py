@@ -116,13 +116,18 @@ def _run(catalog: Catalog, names: tuple[str, ...], **options: Any) -> Any:
 def _open(catalog: Catalog, update: Update) -> str:
     from envcatalog.git.remote import source_url
     from envcatalog.report.update import update_markdown
-    from envcatalog.run.forge import open_pull_request
+    from envcatalog.run.forge import PullRequest, open_pull_request
 
-    return open_pull_request(
-        catalog.repository.root,
-        remote_url=source_url(catalog.repository) or "",
+    asked = PullRequest(
         branch=update.branch,
         target=catalog.repository.branch(),
         title=update.subject,
         body=update_markdown(update),
+    )
+    return open_pull_request(
+        catalog.repository.root,
+        asked,
+        remote_url=source_url(catalog.repository) or "",
+        # What people wrote in one whose branch is as it was stays.
+        rewrite=update.status != "unchanged",
     )
