@@ -100,6 +100,7 @@ def _catalog(world: World, channel: Path, specs: list[str]) -> Path:
     world.git(world.folder, "init", "-q", str(catalog))
     (catalog / "catalog").mkdir()
     (catalog / "catalog/catalog.yaml").write_text(f"channels:\n  local: {{url: '{channel.as_uri()}'}}\n")
+    world.env["ENVCATALOG_FOLDERS"] = str(channel)
     base_layout(catalog / "bases")
     _define(world, catalog, specs)
     return catalog

@@ -17,10 +17,11 @@ PLATFORM = {"linux-64": "linux/amd64", "linux-aarch64": "linux/arm64"}[HOST]
 
 
 @pytest.fixture
-def conda(workplace: Workplace, conda_channel: Path) -> Workplace:
+def conda(workplace: Workplace, conda_channel: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
     """An environment with conda packages and wheels on a real channel, which the settings name by its folder."""
     settings = workplace.root / "catalog/catalog.yaml"
     settings.write_text(settings.read_text() + f"channels:\n  local: {{url: '{conda_channel.as_uri()}'}}\n")
+    monkeypatch.setenv("ENVCATALOG_FOLDERS", str(conda_channel))
     workplace.write(
         "science",
         f"name: science\nbase: {{debian: bookworm}}\npython: {{version: '{PYTHON}', packages: [alpha]}}\n"

@@ -44,10 +44,16 @@ def linked(program: Path) -> Iterable[str]:
 
 
 @pytest.fixture
-def conda_place(workplace: Workplace, base_files: dict[str, bytes], conda_channel: Path) -> Workplace:
+def conda_place(
+    workplace: Workplace,
+    base_files: dict[str, bytes],
+    conda_channel: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Workplace:
     """The catalog, with the base `oci:bases:libc` and the channel `local`."""
     base_layout(workplace.root / "bases", tag="libc", files=base_files)
     settings = workplace.root / "catalog/catalog.yaml"
     settings.write_text(settings.read_text() + f"channels:\n  local: {{url: '{conda_channel.as_uri()}'}}\n")
+    monkeypatch.setenv("ENVCATALOG_FOLDERS", str(conda_channel))
     workplace.commit("Add a channel and a base with a C library")
     return workplace

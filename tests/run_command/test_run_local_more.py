@@ -33,9 +33,10 @@ spark: {{version: "{VERSION}", conf: {{spark.ui.enabled: "false"}}}}
 
 
 @pytest.fixture
-def sci(workplace: Workplace, conda_channel) -> Workplace:
+def sci(workplace: Workplace, conda_channel, monkeypatch) -> Workplace:
     settings = workplace.root / "catalog/catalog.yaml"
     settings.write_text(settings.read_text() + f"channels:\n  local: {{url: '{conda_channel.as_uri()}'}}\n")
+    monkeypatch.setenv("ENVCATALOG_FOLDERS", str(conda_channel))
     workplace.write("sci", CONDA)
     workplace.lock("sci")
     workplace.commit()

@@ -12,6 +12,7 @@ from envcatalog.catalog.places import SETTINGS_PATH, lock_path
 from envcatalog.catalog.policing import Newest, policy_problems
 from envcatalog.definition.reader import Reading, SettingsReading, read_settings
 from envcatalog.definition.rules import check_catalog
+from envcatalog.lock.folders import HINT, outside_folders
 from envcatalog.model.errors import Refusal
 from envcatalog.model.problem import Problem
 from envcatalog.model.settings import Settings
@@ -52,6 +53,10 @@ def validate(
         found_settings = read_settings(data, SETTINGS_PATH)
         settings = found_settings.settings or settings
         problems += found_settings.problems
+        problems += [
+            found_settings.located.problem("settings-folder", folder.message, folder.path, HINT)
+            for folder in outside_folders(settings)
+        ]
     wanted = chosen or content.names
     checked = {name: content.reading(name) for name in wanted}
     # Rules across files need the bases, too; what is wrong inside those is only reported when asked for.

@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from envcatalog.lock.conda.condarc import machine_configuration
+from envcatalog.lock.folders import HINT, outside_folders
 from envcatalog.lock.urls import local_path, without_credentials
-from envcatalog.model.errors import UserError
+from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.lock import CondaPackage
 from envcatalog.model.settings import Settings
 
@@ -73,7 +74,13 @@ def without_secrets(text: str) -> str:
 
 
 def rooted(settings: Settings, root: Path) -> Settings:
-    """The settings with the folders of their channels, indexes and repositories made absolute."""
+    """The settings with the folders of their channels, indexes and repositories made absolute.
+
+    Raises:
+        Refusal: one is outside the repository, and nothing on this machine allows it.
+    """
+    for folder in outside_folders(settings, root):
+        raise Refusal(f"{folder.message}, in `catalog/catalog.yaml`", HINT)
     return replace(
         settings,
         indexes=tuple(replace(item, url=_rooted(item.url, root)) for item in settings.indexes),
