@@ -205,6 +205,9 @@ def test_checks_run_in_the_image_before_the_version(with_programs: Workplace) ->
     assert done.code == 0, done.err
     assert done.json["published"][0]["checks"] == "namespace"
     assert place.trailers("demo@1")["Checks"] == "namespace"
+    built = place.run("build", "demo", "--check").out.splitlines()
+    assert re.fullmatch(rf"  ok  linux/{host_architecture()}  .*  \([0-9.]+ s, namespace\)", built[1])
+    assert place.run("build", "demo").out.splitlines() == built[:1]
 
 
 def test_a_failed_check_publishes_nothing(with_programs: Workplace, registry: FakeRegistry) -> None:

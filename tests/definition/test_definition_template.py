@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envcatalog.definition.reader import read_environment, read_settings
-from envcatalog.definition.template import render_environment, render_settings
+from envcatalog.definition.reader import read_environment
+from envcatalog.definition.template import render_environment
 from envcatalog.model.draft import Note
 from envcatalog.model.environment import (
     Conda,
@@ -19,7 +19,6 @@ from envcatalog.model.environment import (
     Inference,
     Python,
 )
-from envcatalog.model.settings import Settings
 
 one_line = st.text(
     alphabet=st.characters(min_codepoint=32, max_codepoint=0x24F, exclude_characters="\x7f\xad"), max_size=30
@@ -136,11 +135,3 @@ def test_the_text_is_what_a_person_would_write() -> None:
         "# These must succeed in the image before a version is published.\n"
         "checks: [\"python -c 'import sklearn'\"]\n"
     )
-
-
-def test_rendered_settings_read_back() -> None:
-    text = render_settings(registry="oci:images", aliases=["staging", "prod"])
-    reading = read_settings(text.encode(), "catalog/catalog.yaml")
-    assert reading.problems == ()
-    assert reading.settings == Settings(registry="oci:images", aliases=("staging", "prod"))
-    assert read_settings(render_settings().encode(), "f").settings == Settings()

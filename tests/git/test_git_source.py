@@ -9,7 +9,7 @@ import pytest
 from git_support import git, write_environment
 
 from envcatalog.git.changes import changed, changed_names, changed_paths, changed_since
-from envcatalog.git.history import commit_info, commits_between, log
+from envcatalog.git.history import log
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.source import Revision, Source
 from envcatalog.git.suspicion import Suspicion
@@ -241,9 +241,7 @@ def test_log_survives_hostile_messages(repository: CatalogRepository) -> None:
     ]
     assert commits[0].author == "Ada Example <ada@example.com>"
     assert commits[0].date == "2026-01-02T03:04:05+00:00"
-    assert list(commits_between(repository, start, head)) == commits[:1]
     assert list(log(repository, "catalog/beta", limit=1)) == commits[1:]
-    assert commit_info(repository, start) == commits[1]
 
 
 def test_log_of_a_missing_commit(repository: CatalogRepository) -> None:

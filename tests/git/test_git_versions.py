@@ -13,7 +13,7 @@ from envcatalog.git.claim import VersionTaken, claim, claim_next
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.suspicion import Suspicion
 from envcatalog.git.tag_object import format_message
-from envcatalog.git.versions import by_plan, latest, latest_of_each, scan, versions
+from envcatalog.git.versions import latest, latest_of_each, scan, versions
 from envcatalog.model.errors import UserError
 from envcatalog.model.version import Version
 
@@ -55,9 +55,6 @@ def test_numbers_are_ordered_as_numbers(repository: CatalogRepository) -> None:
         "alpha": 11,
         "alpha-b": 3,
     }
-    first = by_plan(repository, "alpha", digest("b"))
-    assert first is not None and first.number == 1
-    assert by_plan(repository, "alpha", digest("0")) is None
     assert latest(repository, "beta") is None
     assert versions(repository, "--output=x") == ()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from envcatalog.image import wheel_files, wheels
+from envcatalog.image import wheel_files
 from envcatalog.model.errors import Refusal
 from envcatalog.model.lock import Wheel
 from support.layers import (
@@ -21,8 +21,6 @@ from support.layers import (
     MINOR,
     SITE,
     TAG,
-    TARGET,
-    Folder,
     NoCompiler,
     contents,
     layer_bytes,
@@ -232,20 +230,6 @@ def test_a_file_where_another_wheel_has_a_folder(tmp_path: Path) -> None:
     ]
     assert refusal(tmp_path, *both) == (
         f"`{SITE}/space/x` of `two-1.0-py3-none-any.whl` lies below a file of `one-1.0-py3-none-any.whl`"
-    )
-
-
-def test_claimed_paths_need_the_directory_only(tmp_path: Path) -> None:
-    wheel = make_wheel(
-        tmp_path, "some", {"some.py": b""}, entry_points="[console_scripts]\nrun = some:main\n"
-    )
-    assert wheels.claimed(wheel, Folder(tmp_path), TARGET) == (
-        "opt/env/bin/run",
-        f"{SITE}/some-1.0.dist-info/INSTALLER",
-        f"{SITE}/some-1.0.dist-info/METADATA",
-        f"{SITE}/some-1.0.dist-info/WHEEL",
-        f"{SITE}/some-1.0.dist-info/entry_points.txt",
-        f"{SITE}/some.py",
     )
 
 

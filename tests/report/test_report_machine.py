@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from urllib.parse import unquote
 
 import pytest
@@ -101,7 +102,7 @@ LOCK = Lock(
             ["locks"],
             ["environment", "status", "lock", "changes"],
         ),
-        (report.build_json([IMAGE]), ["images"], ["environment", "plan", "digest", "platforms"]),
+        (report.build_json([IMAGE]), ["images"], ["environment", "plan", "digest", "platforms", "checks"]),
         (
             report.doctor_json([Finding(name="git", state="ok", detail="2")]),
             ["findings"],
@@ -147,10 +148,15 @@ def test_show_and_checks():
     assert value["lock"]["platforms"] == {
         "linux/amd64": {"debs": {}, "conda": {}, "wheels": {"w": "1"}, "files": {}}
     }
-    result = CheckResult(command="x", exit_code=None, output="o", seconds=1.23456)
-    checks = json.loads(report.checks_json([CheckReport(platform="p", how="engine", results=(result,))]))
-    assert checks["checks"][0]["results"] == [
-        {"command": "x", "exit_code": None, "output": "o", "seconds": 1.235}
+    result = CheckResult(command="x", exit_code=0, output="o", seconds=1.23456)
+    image = replace(IMAGE, checks=(CheckReport(platform="p", how="engine", results=(result,)),))
+    assert json.loads(report.build_json([image]))["images"][0]["checks"] == [
+        {
+            "platform": "p",
+            "how": "engine",
+            "note": "",
+            "results": [{"command": "x", "seconds": 1.235, "output": "o"}],
+        }
     ]
 
 

@@ -1,15 +1,17 @@
 """What people read."""
 
+from dataclasses import replace
+
 import pytest
 
 from envcatalog.model.change import Change
 from envcatalog.model.environment import DebianBase, Environment, Python
 from envcatalog.model.errors import Refusal
+from envcatalog.model.image import BuiltImage
 from envcatalog.model.lock import Lock, PlatformLock, Wheel
 from envcatalog.model.plan import Action
 from envcatalog.model.problem import Problem
 from envcatalog.model.result import CheckReport, CheckResult, Finding, Listed, Locked, Published
-from envcatalog.model.version import Version
 from envcatalog.report import show, text
 from envcatalog.report.problems import source_and_caret
 from envcatalog.report.safe import visible, width
@@ -166,20 +168,7 @@ def test_environments_and_versions_are_tables():
         "sklearn         system   4        prod=3   Übung 名\n"
         "curated-python  curated  -        -\n"
     )
-    version = Version(
-        name="sklearn",
-        number=4,
-        commit="c" * 40,
-        date="2026-11-22T06:00:00+00:00",
-        author="A <a@example.com>",
-        message="Publish",
-        image=DIGEST,
-    )
-    assert text.versions_text([version]) == (
-        "VERSION    DATE                       COMMIT        IMAGE         AUTHOR             MESSAGE\n"
-        "sklearn@4  2026-11-22T06:00:00+00:00  cccccccccccc  abababababab  A <a@example.com>  Publish\n"
-    )
-    assert text.versions_text([]) == text.environments_text([]) == ""
+    assert text.environments_text([]) == ""
 
 
 CHANGES = (
@@ -208,23 +197,23 @@ def test_locked_shows_what_moved():
     )
 
 
-def test_checks_show_the_output_of_what_failed():
+def test_build_shows_checks_below_their_image():
     results = (
         CheckResult(command="python -c 'import x'", exit_code=0, output="fine\n", seconds=0.42),
-        CheckResult(command="false", exit_code=3, output="no\x1b[2J\nmore\n", seconds=1),
-        CheckResult(command="sleep 9", exit_code=None, output="", seconds=5),
+        CheckResult(command="odd\x1b[2J", exit_code=0, output="", seconds=5),
     )
-    report = CheckReport(platform="linux/amd64", how="engine", results=results)
-    skipped = CheckReport(platform="linux/arm64", how="not-run", note="this machine is `linux/amd64`")
-    assert text.checks_text([report, skipped]) == (
-        "ok      linux/amd64  python -c 'import x'  (0.4 s, engine)\n"
-        "failed  linux/amd64  false  (1.0 s, engine)\n"
-        "        | exit code 3\n"
-        "        | no\\x1b[2J\n"
-        "        | more\n"
-        "failed  linux/amd64  sleep 9  (5.0 s, engine)\n"
-        "        | its time was over\n"
-        "note    linux/arm64  this machine is `linux/amd64`\n"
+    reports = (
+        CheckReport(platform="linux/amd64", how="engine", results=results),
+        CheckReport(platform="linux/arm64", how="not-run", note="this machine is `linux/amd64`"),
+    )
+    image = BuiltImage(environment="a", plan=DIGEST, index=b"", digest=DIGEST, platforms=(), checks=reports)
+    plain = replace(image, environment="b", checks=(CheckReport(platform="linux/amd64", how="none"),))
+    assert text.build_text([image, plain]) == (
+        f"a  {DIGEST}\n"
+        "  ok    linux/amd64  python -c 'import x'  (0.4 s, engine)\n"
+        "  ok    linux/amd64  odd\\x1b[2J  (5.0 s, engine)\n"
+        "  note  linux/arm64  this machine is `linux/amd64`\n"
+        f"b  {DIGEST}\n"
     )
 
 

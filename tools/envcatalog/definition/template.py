@@ -24,7 +24,6 @@ from envcatalog.model.environment import (
 from envcatalog.model.ranges import show_ranges
 
 SCHEMA_LINE = "# yaml-language-server: $schema=../../schemas/environment.schema.json"
-SETTINGS_SCHEMA_LINE = "# yaml-language-server: $schema=../schemas/catalog.schema.json"
 _MOST_NOTES = 100
 _SHOWN = 200
 
@@ -43,20 +42,6 @@ def render_environment(environment: Environment, notes: Iterable[Note] = ()) -> 
         *_content(environment),
         *_running(environment),
     ]
-    return "\n".join(lines) + "\n"
-
-
-def render_settings(*, registry: str | None = None, aliases: Iterable[str] = ()) -> str:
-    """Text of a `catalog.yaml`."""
-    lines = [SETTINGS_SCHEMA_LINE]
-    if registry is not None:
-        lines += [
-            "# Where images go: HOST[:PORT]/PREFIX, or oci:DIR for a folder.",
-            f"registry: {write_scalar(registry)}",
-        ]
-    names = list(aliases)
-    if names:
-        lines += ["# Names that versions may be given, in the order of promotion.", *_list("aliases", names)]
     return "\n".join(lines) + "\n"
 
 

@@ -35,13 +35,6 @@ def log(
     return _walk(repository, [start], path, limit)
 
 
-def commits_between(
-    repository: CatalogRepository, older: str | None, newer: str, path: str | None = None
-) -> Iterator[Commit]:
-    """Commits reachable from `newer` but not from `older` (full ids; None: from the beginning)."""
-    return _walk(repository, [newer, *([f"^{older}"] if older else [])], path, None)
-
-
 def walk_folder(
     repository: CatalogRepository, path: str, tips: Sequence[str], stop: Sequence[str] = ()
 ) -> Iterator[tuple[Commit, tuple[str, ...]]]:
@@ -67,13 +60,6 @@ def walk_folder(
 def last_change(repository: CatalogRepository, path: str, commit: str) -> str | None:
     """The newest commit that changed a path, seen from a commit (a full id); None where there is none."""
     return next((found.id for found in log(repository, path, commit, limit=1)), None)
-
-
-def commit_info(repository: CatalogRepository, commit: str) -> Commit:
-    """One commit by its full id; UserError when it is missing."""
-    arguments = ("log", *_OPTIONS, "--max-count=1", "--no-walk", "--end-of-options", commit)
-    fields = repository.processes.output(*arguments).decode(errors="replace").split("\0")
-    return _commit(fields)
 
 
 def paths_since(repository: CatalogRepository, commit: str, since: datetime, path: str) -> frozenset[str]:

@@ -12,16 +12,10 @@ from envcatalog.git.repository import CatalogRepository
 from envcatalog.model.errors import UserError
 
 _LONGEST = 255
-_OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?\Z")
 _REVISION = re.compile(r"(?P<name>[\w][\w./+@#=,%&!-]*)(?P<steps>~[0-9]{1,6})?\Z")
 _FORBIDDEN = re.compile(r"\.\.|@\{|//|/\.|\.lock(/|\Z)|[./]\Z|[\x00-\x20\x7f]")
 # `git describe` spelling: Git takes the id after `-g` and ignores all before it, even a misspelt name.
 _DESCRIBED = re.compile(r"-g[0-9a-f]{4,}\Z")
-
-
-def is_object_id(text: str) -> bool:
-    """True for a full object id (SHA-1 or SHA-256)."""
-    return _OBJECT_ID.match(text) is not None
 
 
 def is_revision(text: str) -> bool:

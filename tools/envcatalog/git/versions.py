@@ -79,11 +79,6 @@ def latest_of_each(repository: CatalogRepository, name: str | None = None) -> di
     return dict(sorted(found.items()))
 
 
-def by_plan(repository: CatalogRepository, name: str, plan: str) -> Version | None:
-    """The first version of the environment with this plan digest; None where there is none."""
-    return next((version for version in versions(repository, name) if version.plan == plan), None)
-
-
 def read_version(repository: CatalogRepository, tag: TagName, object_id: str) -> Version | Suspicion:
     """The version that one tag object records."""
     scanned = _read(repository, [TagReference(tag=tag, id=object_id)], (), {})

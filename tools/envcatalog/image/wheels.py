@@ -86,11 +86,6 @@ def write(layer: LayerPlan, artefacts: Artefacts, compiler: Compiler, tar: TarWr
         tree.write(tar)
 
 
-def claimed(wheel: Wheel, artefacts: Artefacts, target: PythonTarget) -> tuple[str, ...]:
-    """The paths in the image that a wheel takes, byte code aside; only its directory is read. Raises Refusal."""
-    return tuple(sorted(item.path for item in _installed(wheel, artefacts, target)[1]))
-
-
 def _installed(wheel: Wheel, artefacts: Artefacts, target: PythonTarget) -> tuple[str, tuple[Installed, ...]]:
     """The name of the ``.dist-info`` folder, and all files but RECORD and the byte code."""
     archive = WheelArchive(artefacts.path(wheel), wheel)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from envcatalog.model.result import CheckReport
+
 MEDIA_INDEX = "application/vnd.oci.image.index.v1+json"
 MEDIA_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 MEDIA_CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -56,13 +58,19 @@ class BuiltPlatform:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltImage:
-    """An image: an index over the platforms. `digest` is the index's, the image digest."""
+    """An image: an index over the platforms.
+
+    Attributes:
+        digest: the index's, which is the image digest.
+        checks: how the definition's checks went, for each platform; empty where none were asked for.
+    """
 
     environment: str
     plan: str
     index: bytes
     digest: str
     platforms: tuple[BuiltPlatform, ...]
+    checks: tuple[CheckReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

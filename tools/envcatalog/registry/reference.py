@@ -37,11 +37,6 @@ class RegistryReference:
     path: str
     reference: str
 
-    @property
-    def by_digest(self) -> bool:
-        """Whether the reference can never name anything else."""
-        return ":" in self.reference
-
 
 def parse_host(text: str, whole: str) -> str:
     """A host that is plainly one: with a dot, a port, or ``localhost``.

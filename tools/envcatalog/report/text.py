@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from envcatalog.model.change import Change
+from envcatalog.model.image import BuiltImage
 from envcatalog.model.plan import Action
 from envcatalog.model.ranges import show_ranges
-from envcatalog.model.result import CheckReport, CheckResult, Finding, Listed, Locked, Published
-from envcatalog.model.version import Version
+from envcatalog.model.result import CheckReport, Finding, Listed, Locked, Published
 from envcatalog.report.problems import error_text as error_text
 from envcatalog.report.problems import problems_text as problems_text
-from envcatalog.report.safe import pad, visible, visible_lines, width
+from envcatalog.report.safe import pad, visible, width
 from envcatalog.report.style import BOLD, GREEN, RED, YELLOW, paint
 
 _COLOURS = {
@@ -92,22 +92,6 @@ def _described(item: Listed) -> str:
     return f"[{', '.join(marks)}] {item.description}".rstrip() if marks else item.description
 
 
-def versions_text(versions: Sequence[Version], *, colour: bool = False) -> str:
-    """A table with a head line, in the order given."""
-    rows = [
-        (
-            item.reference,
-            item.date,
-            item.commit[:SHORT],
-            short_digest(item.image) or "-",
-            item.author,
-            item.message,
-        )
-        for item in versions
-    ]
-    return table(rows, head=("VERSION", "DATE", "COMMIT", "IMAGE", "AUTHOR", "MESSAGE"), colour=colour)
-
-
 def changes_text(changes: Sequence[Change], *, colour: bool = False) -> str:
     """``upgraded  python.packages.pandas  2.2.2 -> 2.2.3``; ``no differences`` for none."""
     if not changes:
@@ -115,19 +99,21 @@ def changes_text(changes: Sequence[Change], *, colour: bool = False) -> str:
     return "".join(f"{line}\n" for line in _change_lines(changes, colour))
 
 
-def checks_text(reports: Sequence[CheckReport], *, colour: bool = False) -> str:
-    """One line for each check; the output of one that failed stands below it."""
+def build_text(images: Sequence[BuiltImage], *, colour: bool = False) -> str:
+    """One line for each image, its digest last; below it one for each check that was run, and why others were not."""
     text = ""
-    for report in reports:
-        for result in report.results:
-            state = "ok" if result.ok else "failed"
-            head = paint(pad(state, 6), _COLOURS[state], colour=colour)
-            took = f"({result.seconds:.1f} s, {report.how})"
-            text += f"{head}  {report.platform}  {visible(result.command)}  {took}\n"
-            text += "" if result.ok else _failure(result)
-        if report.note:
-            text += f"{pad('note', 6)}  {report.platform}  {visible(report.note)}\n"
+    for image in images:
+        text += f"{visible(image.environment)}  {image.digest}\n"
+        rows = [row for report in image.checks for row in _check_rows(report)]
+        text += table(rows, indent="  ", colour=colour)
     return text
+
+
+def _check_rows(report: CheckReport) -> Iterator[tuple[str, str, str]]:
+    for result in report.results:
+        yield "ok", report.platform, f"{result.command}  ({result.seconds:.1f} s, {report.how})"
+    if report.note:
+        yield "note", report.platform, report.note
 
 
 def doctor_text(findings: Sequence[Finding], *, colour: bool = False) -> str:
@@ -199,12 +185,6 @@ def _license(change: Change) -> str:
     if len(note) > _LICENSE_COLUMNS:
         note = f"{note[: _LICENSE_COLUMNS - 3]}..."
     return f"licence {note}" if note else ""
-
-
-def _failure(result: CheckResult) -> str:
-    reason = "its time was over" if result.exit_code is None else f"exit code {result.exit_code}"
-    lines = [reason, *visible_lines(result.output.rstrip()).split("\n")]
-    return "".join(f"        | {line}\n" for line in lines if line)
 
 
 def _hint(hint: str, colour: bool) -> str:

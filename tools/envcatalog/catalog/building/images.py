@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.building.workshop import known_layers
@@ -44,7 +45,9 @@ def build_names(
             repository = opened.repository(name) if opened else None
             image = catalog.workshop.build(catalog.content, plan, _known(catalog, name, repository))
             if checks is not None:
-                check_image(catalog.workshop, catalog.content.environment(name), image, repository, checks)
+                environment = catalog.content.environment(name)
+                reports = check_image(catalog.workshop, environment, image, repository, checks)
+                image = replace(image, checks=reports)
             if opened and repository:
                 from envcatalog.registry.push import push_image
 

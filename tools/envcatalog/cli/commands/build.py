@@ -8,6 +8,7 @@ from envcatalog.cli.options import (
     build_options,
     catalog_options,
     chosen_registry,
+    colour,
     emit,
     formats,
     names_argument,
@@ -54,8 +55,10 @@ def command(
     if form == "json":
         from envcatalog.report.json import build_json
 
-        emit(build_json(images))
+        text = build_json(images)
     else:
-        for image in images:
-            click.echo(f"{image.environment}  {image.digest}")
+        from envcatalog.report.text import build_text
+
+        text = build_text(images, colour=colour())
+    emit(text)
     return 0
