@@ -23,6 +23,7 @@ from envcatalog.image.conda.scripts import unrun_script
 from envcatalog.image.conflicts import check_conflicts, meeting
 from envcatalog.image.tar import Entry, TarWriter
 from envcatalog.model.image import BaseImage, BuiltImage, Layer
+from envcatalog.model.lock import Artefact
 from envcatalog.model.plan import BaseManifest, ImagePlan, LayerPlan, PlatformPlan, PythonTarget
 from envcatalog.model.seams import Artefacts, Bar, Progress
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from envcatalog.image.bytecode import Compiler
 
 _BATCH = 32 * 1024 * 1024  # bytes to fetch before the first of them are worked on
+Check = Callable[[Artefact, Path], None]
+
 _LISTS = 64  # lists of paths held at once; the largest packages have about 5 MB each
 
 
@@ -77,12 +80,14 @@ class Builder:
         *,
         known: Mapping[str, Layer],
         bases: Callable[[BaseManifest], BaseImage],
+        check: Check | None = None,
     ) -> BuiltImage:
         """Make what is missing and put the image together.
 
         Args:
             known: layers that the target registry already holds, by key.
             bases: the base image of one platform.
+            check: is given every artefact of a layer that is made, and may refuse it.
 
         Raises:
             Refusal: an artefact cannot be had or is malformed; two packages hold different files at one path.
@@ -90,8 +95,8 @@ class Builder:
         """
         wanted = {layer.key: layer for platform in plan.platforms for layer in platform.layers}
         layers = self._found(wanted, known)
-        layers |= self._make(plan, [layer for key, layer in wanted.items() if key not in layers])
-        layers |= self._make(plan, [wanted[key] for key in self._to_compare(plan, layers)])
+        layers |= self._make(plan, [layer for key, layer in wanted.items() if key not in layers], check)
+        layers |= self._make(plan, [wanted[key] for key in self._to_compare(plan, layers)], check)
         for platform in plan.platforms:
             self._check_conflicts(plan.environment, platform)
         self._tell_scripts(layers.values())
@@ -124,7 +129,7 @@ class Builder:
                 found[key] = layer
         return found
 
-    def _make(self, plan: ImagePlan, missing: list[LayerPlan]) -> dict[str, Layer]:
+    def _make(self, plan: ImagePlan, missing: list[LayerPlan], check: Check | None) -> dict[str, Layer]:
         if not missing:
             return {}
         check_codec()
@@ -143,11 +148,15 @@ class Builder:
                     self._artefacts.prefetch(artefacts)
                 for layer in batch:
                     compiler = compilers.of(layer.python)
-                    jobs[run.layers.submit(self._make_layer, layer, compiler, run)] = layer
+                    jobs[run.layers.submit(self._make_layer, layer, compiler, run, check)] = layer
                 _raise_early(jobs)
             return dict(_results(jobs, bar))
 
-    def _make_layer(self, layer: LayerPlan, compiler: Compiler, run: _Run) -> Layer:
+    def _make_layer(self, layer: LayerPlan, compiler: Compiler, run: _Run, check: Check | None) -> Layer:
+        if check is not None:
+            for artefact in layer.artefacts:
+                check(artefact, self._artefacts.path(artefact))
+
         def fill(out: BinaryIO) -> tuple[Compressed, tuple[Entry, ...]]:
             blob = BlockGzip(out, run.blocks)
             try:

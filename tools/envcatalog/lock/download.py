@@ -20,6 +20,7 @@ MAX_WAIT = 60.0  # seconds, whatever a server asks for
 _T = TypeVar("_T")
 _REDIRECTS = 5
 _CHUNK = 256 * 1024
+_PIECE = 64 * 1024
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _GONE = frozenset({404, 410})
 
@@ -30,6 +31,18 @@ class GoneError(Exception):
 
 class DifferentError(Exception):
     """The bytes are not the expected ones; the text says in what."""
+
+
+class WholeError(Exception):
+    """The server answers with a whole file where a part of it was asked for.
+
+    Args:
+        size: of the file, as the server says; None where it does not.
+    """
+
+    def __init__(self, size: int | None) -> None:
+        super().__init__("the server sends whole files only")
+        self.size = size
 
 
 class _AgainError(Exception):
@@ -45,6 +58,7 @@ class Downloader:
         credentials: user name and password by origin, used for that origin only.
         connections: how many a host may get at the same time.
         sleep: how to wait between two attempts, in seconds.
+        timeout: seconds without a byte after which an attempt is over.
     """
 
     def __init__(
@@ -53,10 +67,12 @@ class Downloader:
         *,
         connections: int = 4,
         sleep: Callable[[float], None] = time.sleep,
+        timeout: float = 60.0,
     ) -> None:
         self._credentials = credentials
         self._connections = connections
         self._sleep = sleep
+        self._timeout = timeout
         self._pools: dict[str | None, PoolManager] = {}
 
     def close(self) -> None:
@@ -102,9 +118,33 @@ class Downloader:
         def attempt() -> int:
             response = self._answer("HEAD", url)
             response.close()
-            encoded = response.headers.get("Content-Encoding", "identity") != "identity"
-            text = response.headers.get("Content-Length", "")
-            return int(text) if text.isascii() and text.isdigit() and not encoded else 0
+            return _length(response) or 0
+
+        return self._with_retries(url, attempt)
+
+    def part(self, url: str, start: int, end: int, *, size: int) -> bytes:
+        """The bytes from `start` to before `end` of an HTTP(S) file that has `size` bytes (RFC 9110, 14.2).
+
+        They cannot be verified. Never more of them are read than were asked for.
+
+        Raises:
+            GoneError: there is no such file.
+            DifferentError: it has another size, or the answer is another part.
+            WholeError: the server sends whole files only; none of it was read.
+            UserError: the place cannot be reached.
+        """
+
+        def attempt() -> bytes:
+            response = self._answer("GET", url, {"Range": f"bytes={start}-{end - 1}"})
+            try:
+                if response.status == 200:
+                    raise WholeError(_length(response))
+                said = response.headers.get("Content-Range", "").strip()
+                if said != f"bytes {start}-{end - 1}/{size}":
+                    raise DifferentError("the server answers with another part, or of another file")
+                return _exactly(response, end - start)
+            finally:
+                response.close()
 
         return self._with_retries(url, attempt)
 
@@ -138,22 +178,22 @@ class Downloader:
         finally:
             response.close()
 
-    def _answer(self, method: str, url: str) -> BaseHTTPResponse:
+    def _answer(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> BaseHTTPResponse:
         for _ in range(_REDIRECTS):
-            response = self._request(method, url)
+            response = self._request(method, url, headers or {})
             target = response.headers.get("Location", "")
             if response.status not in (301, 302, 303, 307, 308) or not target:
-                return _checked(response, url)
+                return _checked(response, url, partial=bool(headers))
             response.close()
             url = urljoin(url, target)
             if urlsplit(url).scheme not in ("http", "https"):
                 break  # a server must not send us to a local file
         raise UserError(f"`{redacted(url)}` redirects too often or to an address that is not HTTP")
 
-    def _request(self, method: str, url: str) -> BaseHTTPResponse:
+    def _request(self, method: str, url: str, more: Mapping[str, str]) -> BaseHTTPResponse:
         from urllib3.exceptions import HTTPError
 
-        headers = {"Accept-Encoding": "identity", **self._authorization(url)}
+        headers = {"Accept-Encoding": "identity", **more, **self._authorization(url)}
         try:
             return self._pool(url).request(
                 method,
@@ -162,7 +202,7 @@ class Downloader:
                 preload_content=False,
                 redirect=False,
                 retries=False,
-                timeout=60.0,
+                timeout=self._timeout,
             )
         except HTTPError as error:
             raise _AgainError(f"no connection ({type(error).__name__})") from None
@@ -188,8 +228,8 @@ class Downloader:
         return self._pools[proxy]
 
 
-def _checked(response: BaseHTTPResponse, url: str) -> BaseHTTPResponse:
-    if response.status == 200:
+def _checked(response: BaseHTTPResponse, url: str, *, partial: bool) -> BaseHTTPResponse:
+    if response.status == 200 or (partial and response.status == 206):
         return response
     response.close()
     if response.status in _GONE:
@@ -202,6 +242,29 @@ def _checked(response: BaseHTTPResponse, url: str) -> BaseHTTPResponse:
         f"`{redacted(url)}` cannot be read: HTTP status {response.status}",
         hint if response.status in (401, 403) else "",
     )
+
+
+def _length(response: BaseHTTPResponse) -> int | None:
+    """The file's size, as the answer says; None where it says none."""
+    encoded = response.headers.get("Content-Encoding", "identity") != "identity"
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 and not encoded else None
+
+
+def _exactly(response: BaseHTTPResponse, size: int) -> bytes:
+    from urllib3.exceptions import HTTPError
+
+    data = bytearray()
+    try:
+        for chunk in response.stream(_PIECE, decode_content=False):
+            data += chunk
+            if len(data) > size:
+                raise DifferentError("the server answers with more than was asked for")
+    except HTTPError as error:
+        raise _AgainError(f"the connection broke ({type(error).__name__})") from None
+    if len(data) < size:
+        raise _AgainError("the answer is cut off")
+    return bytes(data)
 
 
 def _copy_verified(

@@ -44,10 +44,11 @@ def read_known(root: Block, locked: Container[str]) -> tuple[tuple[str, Known], 
     for sha256 in block.names():
         if sha256 not in locked:
             raise LockError("known", f"no locked file has the sha256 {quoted(sha256)}")
-    return tuple((sha256, _read_known(block.block(sha256))) for sha256 in block.names())
+    return tuple((sha256, read_known_value(block.block(sha256))) for sha256 in block.names())
 
 
-def _read_known(block: Block) -> Known:
+def read_known_value(block: Block) -> Known:
+    """What `known_value` wrote. Raises LockError."""
     block.only_some("installed", "license")
     return Known(
         installed=block.integer("installed", 0, MAX_FILE) if "installed" in block.names() else None,

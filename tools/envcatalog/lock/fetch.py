@@ -103,10 +103,13 @@ class ArtefactStore:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         self._sweep()
-        places = self._places(missing)
+        places = self.places(missing)
+        for artefact in missing:
+            if artefact.sha256 not in places:
+                raise Gone(artefact)
         total = sum(artefact.size for artefact in missing)
         noun = "file" if len(missing) == 1 else "files"
-        downloader = Downloader(self._credentials(), connections=PARALLEL)
+        downloader = Downloader(self.credentials(), connections=PARALLEL)
         try:
             with self._progress.bar(f"fetching {len(missing)} {noun}", total) as bar:
                 self._fetch_all(missing, places, downloader, _Meter(bar))
@@ -194,7 +197,13 @@ class ArtefactStore:
         except OSError:
             return False
 
-    def _places(self, missing: Sequence[Artefact]) -> dict[str, tuple[str, ...]]:
+    def places(self, missing: Sequence[Artefact]) -> dict[str, tuple[str, ...]]:
+        """sha256 to the addresses that may have the file, credentials included; without wheels that are nowhere.
+
+        Raises:
+            Refusal: a file is said to come from where it may not come from.
+            UserError: an index cannot be reached.
+        """
         debs = [artefact for artefact in missing if isinstance(artefact, Deb)]
         wheels = [artefact for artefact in missing if isinstance(artefact, Wheel)]
         places = self._wheel_places(wheels)
@@ -218,9 +227,6 @@ class ArtefactStore:
             wheels_are = "1 wheel is" if len(unknown) == 1 else f"{len(unknown)} wheels are"
             self._progress.step(f"asking the package index where {wheels_are}")
             known.update(look_up(unknown, self._settings, self._cache))
-        for wheel in unknown:
-            if known[wheel.sha256] is None:
-                raise Gone(wheel)
         return {sha256: (url,) for sha256, url in known.items() if url is not None}
 
     def _file_places(self, file: LockedFile) -> tuple[str, ...]:
@@ -233,7 +239,8 @@ class ArtefactStore:
 
         return mirrors_of(self._settings)
 
-    def _credentials(self) -> dict[tuple[str, str, int | None], tuple[str, str]]:
+    def credentials(self) -> dict[tuple[str, str, int | None], tuple[str, str]]:
+        """User name and password by origin, of all that is configured."""
         named = (index.url for index in self._settings.indexes)
         mirrors = (mirror.url for mirror in self._settings.mirrors)
         repositories = (repository.url for repository in self._settings.maven)

@@ -102,9 +102,8 @@ class Workshop:
             from envcatalog.catalog.building.docker_building import build_docker
 
             return build_docker(self, content, plan)
-        from envcatalog.lock.fetch import Gone
-
         from envcatalog.catalog.building.truth import Truth
+        from envcatalog.lock.fetch import Gone
 
         self.keep_jars(content, plan.environment)
         truth = Truth(content, plan.environment, self.cache)

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from envcatalog.catalog.building.learning import with_known
 from envcatalog.catalog.building.locking import solve
 from envcatalog.catalog.building.workshop import Workshop
 from envcatalog.catalog.content import Content
@@ -20,7 +21,7 @@ from envcatalog.catalog.places import lock_path
 from envcatalog.catalog.update.advisories import Advisories
 from envcatalog.catalog.update.message import branch_name, commit_message
 from envcatalog.git.source import Revision
-from envcatalog.lock.file import dump_lock
+from envcatalog.lock.file import dump_lock, lock_digest
 from envcatalog.model.environment import EnvironmentBase
 from envcatalog.model.errors import Refusal
 from envcatalog.model.lock import Artefact, Lock, LockedImage
@@ -168,16 +169,18 @@ class _Updating:
                 if name not in chosen and content.is_fresh(name):
                     continue
                 packages = chosen.get(name, frozenset())
-                _, lock = solve(
+                previous, lock = solve(
                     content,
                     name,
                     self.workshop,
                     upgrade=packages is None,
                     upgrade_packages=packages or frozenset(),
                 )
-                content.replace_lock(name, lock)
-                if lock != self.before.lock(name):
+                # To know more of the same files is no update.
+                if previous is None or lock_digest(lock) != lock_digest(previous):
+                    lock = with_known(content, name, lock, previous=previous, workshop=self.workshop)
                     made[name] = lock
+                content.replace_lock(name, lock)
         except Refusal as error:
             failed = NotUpdated(subject=name, reason=error.message)
             if failed not in self.drafts.failed:

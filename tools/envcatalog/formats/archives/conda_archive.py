@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Self, cast
 
 from envcatalog.formats.archives.conda_info import BadConda, CondaInfo, parse_info, shown
-from envcatalog.formats.archives.inflate import BadStream, open_inflated
+from envcatalog.formats.archives.inflate import open_inflated
 from envcatalog.formats.archives.tar_strict import StrictInfo, StrictTar, open_strict
 from envcatalog.formats.incoming.conda_names import Names
 
@@ -28,6 +28,7 @@ INFO_LIMIT = (
 _ZIP_MEMBERS = 64
 _LOCAL_HEADER = 30
 _INFO = "info/"
+_PATHS = "paths.json"
 # Tests, recipes and the like are of no use to an installation and may be large.
 _INFO_KEPT = frozenset(
     {"index.json", "paths.json", "link.json", "about.json", "files", "has_prefix", "no_link"}
@@ -56,18 +57,19 @@ class CondaArchive:
     """One package file, opened for reading.
 
     Args:
-        path: the file; its first bytes say the format, since a store may call it what it likes.
+        source: the file, or where it is; its first bytes say the format, since a store may call it what it likes.
+        info_limit: bytes of all files below ``info/`` that are kept at most.
 
     Raises:
         BadConda: by the constructor and by every method, when the file is no such archive, or a hostile one.
         OSError: the file cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, source: Path | BinaryIO, *, info_limit: int | None = None) -> None:
         self._info_files: dict[str, bytes] = {}
-        self._info_left = INFO_LIMIT
+        self._info_left = INFO_LIMIT if info_limit is None else info_limit
         self._seen_info = False
-        self._file: BinaryIO = path.open("rb")
+        self._file: BinaryIO = source.open("rb") if isinstance(source, Path) else source
         try:
             self._size = self._file.seek(0, 2)
             self._content, self._about = self._parts()
@@ -91,6 +93,16 @@ class CondaArchive:
             for _ in self._walk(self._about or self._content):
                 pass
         return parse_info(self._info_files)
+
+    def paths_file(self) -> bytes | None:
+        """Its `paths.json`, for `parse_paths`, read no further than that; None where an old package has none.
+
+        In a ``.tar.bz2`` it mostly comes first.
+        """
+        for _ in self._walk(self._about or self._content):
+            if _PATHS in self._info_files:
+                break
+        return self._info_files.get(_PATHS)
 
     def members(self) -> Iterator[Member]:
         """All that is to be installed, in the archive's order; one pass."""
@@ -214,16 +226,3 @@ class _Info(StrictInfo):
 
 class _Tar(StrictTar):
     failed = staticmethod(_failed)
-
-
-class _Guarded:
-    """The inflated stream, with its errors as BadConda."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def read(self, size: int) -> bytes:
-        try:
-            return self._stream.read(size)
-        except BadStream as error:
-            raise BadConda(error.message, error.hint) from None

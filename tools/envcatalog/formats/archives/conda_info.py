@@ -94,7 +94,7 @@ def parse_info(files: Mapping[str, bytes]) -> CondaInfo:
     for field in ("name", "version", "build"):
         if not isinstance(index.get(field), str):
             raise BadConda(f"`info/index.json` has no `{field}`")
-    paths = _paths(files) if "paths.json" in files else _old_paths(files)
+    paths = parse_paths(files["paths.json"]) if "paths.json" in files else _old_paths(files)
     names = [entry.path for entry in paths]
     if len(set(names)) != len(names):
         raise BadConda("the package's list of files names one path twice")
@@ -104,8 +104,9 @@ def parse_info(files: Mapping[str, bytes]) -> CondaInfo:
     )
 
 
-def _paths(files: Mapping[str, bytes]) -> tuple[PathEntry, ...]:
-    value = _object(files, "paths.json", required=True)
+def parse_paths(data: bytes) -> tuple[PathEntry, ...]:
+    """The entries of `paths.json`. Raises BadConda: it is malformed."""
+    value = _object({"paths.json": data}, "paths.json", required=True)
     entries = value.get("paths")
     if value.get("paths_version") != 1 or not isinstance(entries, list):
         raise BadConda("`info/paths.json` is not of version 1")

@@ -35,7 +35,7 @@ class DebArchive:
     """One ``.deb`` file, opened for reading.
 
     Args:
-        path: the file.
+        source: the file, or where it is.
 
     Raises:
         BadDeb: by the constructor and by every method, when the file's structure is not that of deb(5), a
@@ -43,9 +43,9 @@ class DebArchive:
         OSError: the file cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file: BinaryIO = path.open("rb")
-        self._name = path.name
+    def __init__(self, source: Path | BinaryIO) -> None:
+        self._file: BinaryIO = source.open("rb") if isinstance(source, Path) else source
+        self._name = Path(self._file.name).name
         self._control_files: dict[str, bytes] | None = None
         try:
             self._control, self._data = _members(self._file)

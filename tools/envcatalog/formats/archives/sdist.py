@@ -33,19 +33,20 @@ class SourceArchive:
     """One source archive, opened for reading.
 
     Args:
-        file: its file name, which need not be that of `path`.
+        source: the file, or where it is.
+        file: its file name, which need not be that of `source`.
 
     Raises:
         BadSdist: by the constructor and by `members`.
         OSError: the file cannot be read.
     """
 
-    def __init__(self, path: Path, file: str) -> None:
+    def __init__(self, source: Path | BinaryIO, file: str) -> None:
         if not file.endswith(_SUFFIX):
             raise BadSdist(f"`{file}` is no `{_SUFFIX}` archive")
         self._file = file
         self._top = file.removesuffix(_SUFFIX)
-        self._stream: BinaryIO = path.open("rb")
+        self._stream: BinaryIO = source.open("rb") if isinstance(source, Path) else source
 
     def __enter__(self) -> Self:
         return self

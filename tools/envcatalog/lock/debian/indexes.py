@@ -24,7 +24,7 @@ from envcatalog.model.seams import Progress
 from envcatalog.model.settings import DebianMirror, Settings
 
 INDEX_LIMIT = 512 << 20
-REDUCED_FORMAT = 1
+REDUCED_FORMAT = 2  # another one for each change of `packages.FIELDS`
 _SUITE = re.compile(r"[a-z][a-z0-9-]*\Z")
 _COMPONENT = "main"
 _SUFFIXES = (".xz", ".gz", "")

@@ -27,6 +27,7 @@ FIELDS = (
     b"Filename: ",
     b"Size: ",
     b"SHA256: ",
+    b"Installed-Size: ",
 )
 
 _BLOCK = 4 << 20
@@ -64,12 +65,14 @@ class Package:
         depends: Pre-Depends, then Depends: groups of alternatives, in order.
         conflicts: Conflicts and Breaks.
         provides: name, and the version it is provided in or an empty string.
+        installed_size: the field, in KiB; empty where it is missing.
     """
 
     deb: Deb
     depends: tuple[tuple[Relation, ...], ...]
     conflicts: tuple[Relation, ...]
     provides: tuple[tuple[str, str], ...]
+    installed_size: str = ""
 
 
 def reduce_index(stream: BinaryIO) -> Iterator[bytes]:
@@ -187,6 +190,7 @@ class PackageIndex:
             depends=tuple(groups),
             conflicts=tuple(refused),
             provides=tuple((group[0].name, group[0].version) for group in provided if group),
+            installed_size=fields.get("Installed-Size", ""),
         )
 
     def _alternatives(self, group: str) -> tuple[Relation, ...]:
