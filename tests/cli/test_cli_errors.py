@@ -79,14 +79,41 @@ def test_usage(workplace: Workplace) -> None:
         (("new", "x", "-e", "NOVALUE"), "`NOVALUE` is no NAME=VALUE"),
         (("show",), "missing argument 'REF'"),
         (("list", "extra"), "got unexpected extra argument (extra)"),
-        (("list", "--format", "xml"), "invalid value for '--format': 'xml' is not one of 'text', 'json'"),
     ):
         done = workplace.run(*arguments)
         usage, error, hint = done.err.splitlines()
         assert (done.code, done.out) == (2, "")
         assert usage.startswith(f"Usage: envcat {arguments[0]} [OPTIONS]")
         assert (error, hint) == (f"error: {says}", f"hint: run `envcat {arguments[0]} --help`")
-    assert "--format" in workplace.run("list", "--fromat", "json").err.splitlines()[1]
+    assert workplace.run("list", "--fromat", "json").err.splitlines()[1:] == [
+        "error: there is no option `--fromat`",
+        "hint: did you mean `--format`",
+    ]
+    assert workplace.run("list", "--zzz").err.splitlines()[1:] == [
+        "error: there is no option `--zzz`",
+        "hint: run `envcat list --help`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        (("list", "--format", "jsn"), "`--format` is `text` or `json`, and not `jsn`", "did you mean `json`"),
+        (("list", "--format", "zzz"), "`--format` is `text` or `json`, and not `zzz`", "run `envcat list --help`"),
+        (("list", "--format", "\x1b[31m"), "`--format` is `text` or `json`, and not `\\x1b[31m`",
+         "run `envcat list --help`"),
+        (("run", "x", "--on", "locl", "--", "true"), "`--on` is `docker` or `local`, and not `locl`",
+         "did you mean `local`"),
+        (("build", "--builder", "Docker"), "`--builder` is `embedded` or `docker`, and not `Docker`",
+         "did you mean `docker`"),
+        (("hooks", "run", "pre-comit"), "`NAME` is `pre-receive`, `post-receive`, `pre-commit` or `pre-push`, "
+         "and not `pre-comit`", "did you mean `pre-commit`"),
+        (("new", "x", "--from", ".", "--type", "cond"), "there is no type `cond` of file to import",
+         "did you mean `conda`"),
+    ],
+)  # fmt: skip
+def test_a_mistyped_value(workplace: Workplace, arguments: tuple[str, ...], error: str, hint: str) -> None:
+    assert tuple(workplace.run(*arguments)) == (2, "", f"error: {error}\nhint: {hint}\n")
 
 
 def test_names_that_are_none(workplace: Workplace) -> None:

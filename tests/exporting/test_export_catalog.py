@@ -277,8 +277,9 @@ def test_platforms_are_in_one_file_with_markers(workplace: Workplace) -> None:
 def test_a_format_that_is_none_is_refused(family: Light) -> None:
     done = family.run("export", "child", "--to", "poetry")
     assert done.code == 2
-    listed = ", ".join(f"'{name}'" for name in FORMATS)
-    assert f"error: invalid value for '--to': 'poetry' is not one of {listed}\n" in done.err
+    *most, last = (f"`{name}`" for name in FORMATS)
+    listed = f"{', '.join(most)} or {last}"
+    assert done.err == f"error: `--to` is {listed}, and not `poetry`\nhint: run `envcat export --help`\n"
     with Catalog.open(family.root) as catalog, pytest.raises(UserError) as error:
         catalog.export("child", "poetry")
     assert str(error.value) == "there is no format `poetry`"

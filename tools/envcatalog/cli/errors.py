@@ -93,7 +93,12 @@ def _usage(error: click.UsageError) -> int:
     context = error.ctx
     if context is not None:
         click.echo(context.get_usage(), err=True)
-    _say(_sentence(error.format_message()), f"run `{context.command_path if context else 'envcat'} --help`")
+    hint = f"run `{context.command_path if context else 'envcat'} --help`"
+    if isinstance(error, click.NoSuchOption):
+        near = error.possibilities or ()
+        _say(f"there is no option `{error.option_name}`", f"did you mean `{near[0]}`" if near else hint)
+    else:
+        _say(_sentence(error.format_message()), hint)
     return EXIT_ERROR
 
 

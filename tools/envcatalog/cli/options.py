@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envcatalog.cli.choice import OneOf
 from envcatalog.model.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def formats(*extra: str) -> Callable[[Command], Command]:
     return click.option(
         "--format",
         "form",
-        type=click.Choice(["text", "json", *extra]),
+        type=OneOf(["text", "json", *extra]),
         default="text",
         show_default=True,
         help="How to print what is found.",
@@ -62,7 +63,7 @@ def builder_option(command: Command) -> Command:
     """``--builder``."""
     return click.option(
         "--builder",
-        type=click.Choice(["embedded", "docker"]),
+        type=OneOf(["embedded", "docker"]),
         help="Build with this one; otherwise a Dockerfile is built by docker, and all else as its definition says.",
     )(command)
 
@@ -80,7 +81,7 @@ def build_options(command: Command) -> Command:
         ),
         click.option(
             "--network",
-            type=click.Choice(["default", "host", "none"]),
+            type=OneOf(["default", "host", "none"]),
             default="default",
             show_default=True,
             help="The network of a Dockerfile's RUN steps.",

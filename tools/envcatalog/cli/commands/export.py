@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envcatalog.cli.choice import OneOf
 from envcatalog.cli.options import (
     catalog_options,
     chosen_registry,
@@ -30,7 +31,7 @@ _LIST = "\n".join(f"    {item.name:15} {item.about}" for item in FORMATS.values(
     epilog="What a format cannot hold is named on stderr, line by line.",
 )
 @click.argument("reference", metavar="REF")
-@click.option("--to", type=click.Choice(list(FORMATS)), required=True, metavar="FORMAT", help="See above.")
+@click.option("--to", type=OneOf(list(FORMATS)), required=True, metavar="FORMAT", help="See above.")
 @click.option("--platform", metavar="P", help="Only this platform, such as linux/amd64; all by default.")
 @click.option("--output", metavar="PATH", help="A file, or a folder where it is several files.")
 @click.option("--with-index", is_flag=True, help="With requirements: also name the package indexes.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envcatalog.cli.choice import OneOf
 from envcatalog.cli.options import catalog_options, chosen_folder, emit, progress
 from envcatalog.model.errors import EXIT_NO
 
@@ -55,7 +56,7 @@ def uninstall(ctx: click.Context, directory: str | None) -> None:
 
 
 @command.command("run")
-@click.argument("name", type=click.Choice(NAMES))
+@click.argument("name", type=OneOf(NAMES))
 @click.argument("arguments", nargs=-1, expose_value=False)
 @catalog_options
 @click.pass_context
@@ -81,9 +82,11 @@ def run(ctx: click.Context, name: str, directory: str | None) -> int:
         )
     if name == "pre-receive":
         from envcatalog.catalog.hooks.server import check_push
+        from envcatalog.catalog.places import cache_folder
         from envcatalog.git.pushed import read_pushes
 
-        return _report(check_push(folder, read_pushes(lines), os.environ), "the push is refused")
+        verdicts = check_push(folder, read_pushes(lines), os.environ, cache=cache_folder())
+        return _report(verdicts, "the push is refused")
     return _publish(folder, lines)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envcatalog.cli.choice import OneOf
 from envcatalog.cli.options import catalog_options, chosen_folder
 from envcatalog.model.errors import EXIT_NO
 
@@ -28,7 +29,7 @@ def _branch(_context: click.Context, _option: click.Parameter, value: str) -> st
 @click.option(
     "--ci",
     "forge",
-    type=click.Choice(["github", "gitlab"]),
+    type=OneOf(["github", "gitlab"]),
     help="Also write the forge's pipeline: validate and plan, publish on merge, refresh at night.",
 )
 @click.option(

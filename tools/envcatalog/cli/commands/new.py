@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from envcatalog.cli.choice import OneOf
 from envcatalog.cli.options import Command, catalog_options, emit, formats, open_catalog
 from envcatalog.model.environment import (
     PLATFORMS,
@@ -28,7 +29,7 @@ def import_options(command: Command) -> Command:
         ),
         click.option(
             "--managed",
-            type=click.Choice(["system", "user"]),
+            type=OneOf(["system", "user"]),
             help="With --from an image: `user` takes it as it is, `system` installs into it.",
         ),
         click.option(
@@ -70,7 +71,7 @@ def import_options(command: Command) -> Command:
     "-e", "--variable", "variables", multiple=True, metavar="NAME=VALUE", help="A variable; may repeat."
 )
 @click.option(
-    "--platform", "platforms", multiple=True, type=click.Choice(PLATFORMS), help="Build for it; may repeat."
+    "--platform", "platforms", multiple=True, type=OneOf(PLATFORMS), help="Build for it; may repeat."
 )
 @click.option(
     "--check", "checks", multiple=True, metavar="COMMAND", help="A command that must succeed; may repeat."

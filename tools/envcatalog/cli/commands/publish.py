@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envcatalog.cli.choice import OneOf
 from envcatalog.cli.options import (
     build_options,
     catalog_options,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 @names_argument
 @click.option(
     "--checks",
-    type=click.Choice(["auto", "engine", "namespace", "skip"]),
+    type=OneOf(["auto", "engine", "namespace", "skip"]),
     default="auto",
     show_default=True,
     help="Where the definition's checks run: an engine if there is one, else an unprivileged namespace.",

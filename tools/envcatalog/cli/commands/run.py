@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from envcatalog.cli.choice import OneOf
 from envcatalog.cli.options import catalog_options, chosen_registry, open_catalog, registry_option
 from envcatalog.model.errors import UserError
 
@@ -34,7 +35,7 @@ class _RunCommand(click.Command):
 @click.command("run", cls=_RunCommand)
 @click.argument("reference", metavar="REF")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[--] [CMD]...")
-@click.option("--on", type=click.Choice(["docker", "local"]), default="docker", show_default=True,
+@click.option("--on", type=OneOf(["docker", "local"]), default="docker", show_default=True,
               help="In a container, or in a virtual environment on this machine.")  # fmt: skip
 @click.option("--env", "variables", multiple=True, metavar="NAME[=VALUE]",
               help="A variable of the command; without a value it is the caller's.")  # fmt: skip

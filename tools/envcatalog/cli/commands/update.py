@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envcatalog.cli.choice import OneOf
 from envcatalog.cli.options import catalog_options, colour, emit, formats, names_argument, open_catalog
 from envcatalog.model.errors import EXIT_NO
 
@@ -46,7 +47,7 @@ def _days(_context: click.Context, _option: click.Parameter, value: str | None) 
 )
 @click.option(
     "--group",
-    type=click.Choice(["all", "environment", "package"]),
+    type=OneOf(["all", "environment", "package"]),
     default="environment",
     show_default=True,
     help="What one branch with one commit is for.",

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import cast
 
-from envcatalog.definition.finding import bare
+from envcatalog.definition.finding import bare, nearest
 from envcatalog.model.draft import Draft, Files, Reader, Wanted
 from envcatalog.model.errors import Refusal, UserError
 
@@ -142,7 +142,9 @@ def importer_of(kind: str) -> Importer:
     for importer in IMPORTERS:
         if importer.kind == kind:
             return importer
-    raise UserError(f"there is no type `{bare(kind)}` of file to import", f"the types are {', '.join(KINDS)}")
+    near = nearest(kind, KINDS)
+    hint = f"did you mean `{near}`" if near else f"the types are {', '.join(KINDS)}"
+    raise UserError(f"there is no type `{bare(kind)}` of file to import", hint)
 
 
 def detect(origin: str, data: bytes) -> Importer:
