@@ -162,11 +162,7 @@ def local_variables(
             be a difference between here and there, and passwords and tokens are among it.
         prefix_inside: what the definition's values call the prefix, since it has another place here.
     """
-    values = {
-        name: value
-        for name, value in inherited.items()
-        if name in MACHINE or name.startswith(LOCALE)
-    }
+    values = {name: value for name, value in inherited.items() if name in MACHINE or name.startswith(LOCALE)}
     if prefix is None:
         return values | dict(own)
     values |= {name: value.replace(prefix_inside, str(prefix)) for name, value in own.items()}
