@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
-from envcatalog.definition.policy_conda import is_banned
 from envcatalog.definition.policy_rules import breaches
 from envcatalog.definition.policy_subject import Subject, download_sizes
 from envcatalog.definition.reader import read_settings
@@ -92,29 +89,6 @@ def test_matchspecs_that_are_not_pinned() -> None:
         "`e>=1,<2` is not pinned to one version",
         "`f==1|==2` is not pinned to one version",
     ]
-
-
-def test_banned_licences() -> None:
-    rule = "licenses: {banned: [AGPL-*, Apache-2.0], reason: Ask legal}"
-    viewer = "`viewer` has the licence `GPL-2.0-or-later AND AGPL-3.0-only`, which is banned"
-    assert found(rule, "viewer") == [
-        ("licenses", "`openssl` has the licence `Apache-2.0`, which is banned", "conda.packages", "locked"),
-        ("licenses", viewer, "conda.packages.0", ""),
-    ]
-    assert found("licenses: {banned: [GPL-2.0-only]}", "zstd") == []
-
-
-@pytest.mark.parametrize(
-    ("expression", "banned"),
-    [
-        ("X", True), ("x", False), ("", False), ("A", False), ("A OR X", False), ("X OR Y-1", True), ("A AND X", True),
-        ("(A OR X) AND B", False), ("(A AND X) OR (B AND Y-2)", True), ("X WITH exception", True),
-        ("A or (B and X)", False), ("X, a licence of ours", False), ("(", False), ("X AND", False), ("()" * 250, False),
-        ("(" * 250 + "X" + ")" * 250, True),
-    ],
-)  # fmt: skip
-def test_licence_expressions(expression: str, banned: bool) -> None:
-    assert is_banned(expression, ("X", "Y-*")) is banned
 
 
 def test_conda_packages_count_as_downloads() -> None:

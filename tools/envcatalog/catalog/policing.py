@@ -43,7 +43,7 @@ def policy_problems(
     if settings.settings is None or settings.settings.policy == Policy():
         return ()
     policy = settings.settings.policy
-    needs_locks = bool(policy.banned or policy.required or policy.size or policy.growth)
+    needs_locks = bool(policy.banned or policy.required or policy.licenses or policy.size or policy.growth)
     subjects, texts = {}, {}
     for name in names:
         chain = _chain(name, readings)

@@ -85,7 +85,9 @@ def validate(
     return Validation(
         checked=len(checked),
         problems=tuple(
-            sorted(set(problems), key=lambda item: (item.file, item.line, item.column, item.code))
+            sorted(
+                set(problems), key=lambda item: (item.file, item.line, item.column, item.code, item.message)
+            )
         ),
     )
 

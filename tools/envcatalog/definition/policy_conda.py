@@ -1,4 +1,4 @@
-"""The rules of a policy about conda packages: banned, required, pinned, and licences."""
+"""The rules of a policy about conda packages: banned, required and pinned."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from collections.abc import Iterator
 
 from envcatalog.definition.finding import Path, listed, show
 from envcatalog.definition.matchspecs import MatchSpec, accepts_version, read_spec
-from envcatalog.definition.policy_subject import Breach, Subject, fits
+from envcatalog.definition.policy_subject import Breach, Subject
 from envcatalog.definition.requirements import package_name
 from envcatalog.model.environment import Environment
 from envcatalog.model.lock import CondaPackage, Lock
-from envcatalog.model.policy import LicensesRule, PackageRule, PlainRule
+from envcatalog.model.policy import PackageRule, PlainRule
 
 PACKAGES: Path = ("conda", "packages")
 _ON_PYTHON = re.compile(r"python(?=[\s=<>!~\[]|\Z)")
-_TOKEN = re.compile(r"[A-Za-z0-9.+:/*_-]+|[()]")
 _HINT = "exclude it, or replace the package that brings it; then run `envcat lock`"
 
 
@@ -96,67 +95,6 @@ def pinned_conda(subject: Subject, rule: PlainRule) -> Iterator[Breach]:
                 package=spec.name,
                 hint=f"write `{spec.name}==VERSION`",
             )
-
-
-def licenses(subject: Subject, rule: LicensesRule | None) -> Iterator[Breach]:
-    """Each locked package whose licence is banned; what says none, or none that is known, passes."""
-    if rule is None:
-        return
-    asked = {spec.name: path for path, spec in conda_specs(subject.environment)}
-    found = {
-        (item.name, item.license) for item in _locked(subject.lock) if is_banned(item.license, rule.banned)
-    }
-    for name, license_ in sorted(found):
-        yield Breach(
-            rule="licenses",
-            message=f"`{name}` has the licence {show(license_)}, which is banned",
-            path=asked.get(name, PACKAGES),
-            reason=rule.reason,
-            package=name,
-            locked=name not in asked,
-            hint="" if name in asked else _HINT,
-        )
-
-
-def is_banned(expression: str, patterns: tuple[str, ...]) -> bool:
-    """Whether an SPDX expression leaves no choice but a banned licence: all of `A AND B` hold, one of `A OR B` does.
-
-    What is no such expression (``BSD 3-Clause``) is compared as a whole.
-    """
-    if fits(expression, patterns):
-        return True
-    tokens = _TOKEN.findall(expression)
-    try:
-        banned, rest = _any_of(tokens, patterns)
-    except (IndexError, RecursionError):
-        return False
-    return banned and not rest
-
-
-def _any_of(tokens: list[str], patterns: tuple[str, ...]) -> tuple[bool, list[str]]:
-    banned, rest = _all_of(tokens, patterns)
-    while rest and rest[0].upper() == "OR":
-        other, rest = _all_of(rest[1:], patterns)
-        banned = banned and other
-    return banned, rest
-
-
-def _all_of(tokens: list[str], patterns: tuple[str, ...]) -> tuple[bool, list[str]]:
-    banned, rest = _one(tokens, patterns)
-    while rest and rest[0].upper() == "AND":
-        other, rest = _one(rest[1:], patterns)
-        banned = banned or other
-    return banned, rest
-
-
-def _one(tokens: list[str], patterns: tuple[str, ...]) -> tuple[bool, list[str]]:
-    if tokens[0] == "(":
-        banned, rest = _any_of(tokens[1:], patterns)
-        return banned, rest[1:]
-    banned, rest = fits(tokens[0], patterns), tokens[1:]
-    if rest and rest[0].upper() == "WITH":
-        rest = rest[2:]
-    return banned, rest
 
 
 def _locked(lock: Lock | None) -> tuple[CondaPackage, ...]:

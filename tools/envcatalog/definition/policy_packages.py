@@ -33,7 +33,7 @@ def banned(subject: Subject, rule: PackageRule) -> Iterator[Breach]:
     if rule.debian:
         places = [("apt", index) for index, name in enumerate(subject.environment.apt) if name == rule.name]
     else:
-        for index, found in _requirements(subject.environment):
+        for index, found in requirements(subject.environment):
             pinned = _pin(found)
             if found.name == rule.name and (
                 locked or not rule.specifier or (pinned and _within(pinned, rule.specifier))
@@ -82,7 +82,7 @@ def required(subject: Subject, rule: PackageRule) -> Iterator[Breach]:
     if rule.debian:
         asked = any(rule.name in item.apt for item in subject.chain)
     else:
-        asked = any(found.name == rule.name for item in subject.chain for _, found in _requirements(item))
+        asked = any(found.name == rule.name for item in subject.chain for _, found in requirements(item))
     wrong = sorted(version for version in versions if not _within(version, rule.specifier))
     shown = f"`{rule.name}{rule.specifier}`"
     if not versions and not asked:
@@ -92,7 +92,7 @@ def required(subject: Subject, rule: PackageRule) -> Iterator[Breach]:
     else:
         return
     path: Path = ("apt",) if rule.debian else ("python", "packages")
-    for index, found in _requirements(subject.environment):
+    for index, found in requirements(subject.environment):
         if found.name == rule.name and not rule.debian:
             path = ("python", "packages", index)
     yield Breach(
@@ -110,7 +110,7 @@ def pinned(subject: Subject, policy: Policy) -> Iterator[Breach]:
     """Each Python requirement and MatchSpec that allows more than one version."""
     if policy.pinned is None:
         return
-    for index, found in _requirements(subject.environment):
+    for index, found in requirements(subject.environment):
         if not _pin(found):
             yield Breach(
                 rule="pinned",
@@ -123,7 +123,8 @@ def pinned(subject: Subject, policy: Policy) -> Iterator[Breach]:
     yield from pinned_conda(subject, policy.pinned)
 
 
-def _requirements(environment: Environment) -> Iterator[tuple[int, Requirement]]:
+def requirements(environment: Environment) -> Iterator[tuple[int, Requirement]]:
+    """What the definition asks of Python package indexes, and at which place of `python.packages`."""
     for index, text in enumerate(environment.python.packages if environment.python else ()):
         found = read_requirement(text)
         if isinstance(found, Requirement):

@@ -19,6 +19,7 @@ from envcatalog.model.policy import (
     Policy,
     PolicyException,
     ReservedRule,
+    SizeRule,
 )
 
 _UNITS = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -33,6 +34,9 @@ def policy_findings(policy: Any) -> Iterator[Finding]:
     for key in ("banned", "required"):
         for index, item in _mappings(policy.get(key)):
             yield from _package(item, ("policy", key, index))
+    yield from _asks_something(policy.get("size"), "size", ("download", "installed"))
+    yield from _asks_something(policy.get("licenses"), "licenses", ("allowed", "banned", "unknown"))
+    yield from _licenses(policy.get("licenses"))
     seen: set[tuple[object, ...]] = set()
     for index, item in _mappings(policy.get("exceptions")):
         yield from _exception(item, ("policy", "exceptions", index), seen)
@@ -46,8 +50,8 @@ def policy_from_value(value: Mapping[str, Any]) -> Policy:
         required=tuple(_package_rule(item) for item in value.get("required", ())),
         pinned=_lists(PlainRule, value.get("pinned")),
         owners=_lists(OwnersRule, value.get("owners")),
-        size=_limit(value.get("size"), "download"),
-        growth=_limit(value.get("growth"), "percent"),
+        size=_size(value.get("size")),
+        growth=_growth(value.get("growth")),
         reserved=_lists(ReservedRule, value.get("reserved")),
         secrets=_lists(PlainRule, value.get("secrets")),
         licenses=_lists(LicensesRule, value.get("licenses")),
@@ -90,6 +94,28 @@ def _conda(text: str, path: Path) -> Iterator[Finding]:
         yield Finding("policy-package", message, path, "write a name and versions, such as `numpy>=2`")
 
 
+def _asks_something(rule: Any, name: str, keys: tuple[str, ...]) -> Iterator[Finding]:
+    if isinstance(rule, dict) and not any(key in rule for key in keys):
+        hint = f"add {' or '.join(f'`{key}`' for key in keys)}"
+        yield Finding("policy-empty", f"`policy.{name}` asks for nothing", ("policy", name), hint, True)
+
+
+def _licenses(rule: Any) -> Iterator[Finding]:
+    listed_in: dict[str, str] = {}
+    for key in ("allowed", "banned") if isinstance(rule, dict) else ():
+        items = rule.get(key)
+        for index, item in enumerate(items if isinstance(items, list) else ()):
+            if not isinstance(item, str):
+                continue
+            path: Path = ("policy", "licenses", key, index)
+            if not {"AND", "OR"}.isdisjoint(item.upper().split(" ")):
+                message = f"{show(item)} joins licences"
+                yield Finding("policy-license", message, path, "list each of them by itself")
+            if listed_in.setdefault(item.casefold(), key) != key:
+                message = f"{show(item)} is both allowed and banned"
+                yield Finding("policy-license", message, path, "keep one")
+
+
 def _exception(item: dict[str, Any], path: Path, seen: set[tuple[object, ...]]) -> Iterator[Finding]:
     until = item.get("until")
     if isinstance(until, str) and len(until) == 10 and until.isascii() and not is_day(until):
@@ -121,14 +147,23 @@ def _package_rule(item: Mapping[str, str]) -> PackageRule:
     return PackageRule(name=found.name, specifier=found.specifier, reason=reason)
 
 
-def _limit(value: Mapping[str, Any] | None, key: str) -> LimitRule | None:
+def _size(value: Mapping[str, Any] | None) -> SizeRule | None:
     if value is None:
         return None
-    most = value[key]
-    if isinstance(most, str):
-        digits = most.rstrip("kKMGiB")
-        most = int(digits) * _UNITS[most.removeprefix(digits)]
-    return LimitRule(most=most, reason=value.get("reason", ""))
+    return SizeRule(
+        download=_bytes(value["download"]) if "download" in value else None,
+        installed=_bytes(value["installed"]) if "installed" in value else None,
+        reason=value.get("reason", ""),
+    )
+
+
+def _bytes(text: str) -> int:
+    digits = text.rstrip("kKMGiB")
+    return int(digits) * _UNITS[text.removeprefix(digits)]
+
+
+def _growth(value: Mapping[str, Any] | None) -> LimitRule | None:
+    return None if value is None else LimitRule(most=value["percent"], reason=value.get("reason", ""))
 
 
 def _lists(kind: Any, value: Mapping[str, Any] | None) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from envcatalog.definition.finding import Path, listed, show
-from envcatalog.definition.policy_conda import licenses
+from envcatalog.definition.finding import listed, show
+from envcatalog.definition.policy_licenses import licenses
 from envcatalog.definition.policy_packages import banned, pinned, required
-from envcatalog.definition.policy_subject import Breach, Subject, download_sizes, fits, size_text
+from envcatalog.definition.policy_size import growth, size
+from envcatalog.definition.policy_subject import Breach, Subject, fits
 from envcatalog.model.environment import DebianBase, EnvironmentBase, ImageBase
 from envcatalog.model.policy import Policy
 from envcatalog.model.settings import Settings
@@ -25,8 +26,8 @@ def breaches(subject: Subject, policy: Policy, settings: Settings) -> Iterator[B
     yield from licenses(subject, policy.licenses)
     yield from _owners(subject, policy)
     yield from _reserved(subject, policy, settings)
-    yield from _size(subject, policy)
-    yield from _growth(subject, policy)
+    yield from size(subject, policy.size)
+    yield from growth(subject, policy.growth)
 
 
 def _base(subject: Subject, policy: Policy) -> Iterator[Breach]:
@@ -125,52 +126,3 @@ def _reserved(subject: Subject, policy: Policy, settings: Settings) -> Iterator[
             reason=rule.reason,
             at_key=True,
         )
-
-
-def _heavy(subject: Subject) -> Path:
-    if subject.environment.python:
-        return ("python", "packages")
-    return ("conda", "packages") if subject.environment.conda else ("apt",)
-
-
-def _size(subject: Subject, policy: Policy) -> Iterator[Breach]:
-    rule = policy.size
-    if rule is None:
-        return
-    for platform, size in download_sizes(subject).items():
-        if size > rule.most:
-            yield Breach(
-                rule="size",
-                message=f"the locked files of {platform} are {size_text(size)}, "
-                f"and at most {size_text(rule.most)} are allowed",
-                path=_heavy(subject),
-                reason=rule.reason,
-                at_key=True,
-            )
-
-
-def _growth(subject: Subject, policy: Policy) -> Iterator[Breach]:
-    rule = policy.growth
-    if rule is None:
-        return
-    before = subject.before()
-    if before.unknown:
-        yield Breach(
-            rule="growth",
-            message=f"the growth cannot be judged: {before.unknown}",
-            path=_heavy(subject),
-            at_key=True,
-            warning=True,
-        )
-        return
-    for platform, size in download_sizes(subject).items():
-        old = before.sizes.get(platform)
-        if old is not None and size * 100 > old * (100 + rule.most):
-            yield Breach(
-                rule="growth",
-                message=f"the locked files of {platform} grew from {size_text(old)} in `{before.version}` "
-                f"to {size_text(size)}, and at most {rule.most} % is allowed",
-                path=_heavy(subject),
-                reason=rule.reason,
-                at_key=True,
-            )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from envcatalog.definition.finding import Path
 from envcatalog.model.environment import Environment
-from envcatalog.model.lock import Lock
+from envcatalog.model.lock import Artefact, Lock
 from envcatalog.model.policy import Rule
 
 
@@ -72,25 +72,24 @@ class Breach:
     hint: str = ""
 
 
-def download_sizes(subject: Subject) -> dict[str, int]:
-    """Platform to bytes of all files that the locks of the chain name, each once; a base image is not counted.
-
-    Empty where a lock is missing.
-    """
+def locked_artefacts(subject: Subject) -> dict[str, tuple[Artefact, ...]]:
+    """Platform to all files that the locks of the chain name, each once. Empty where a lock is missing."""
     if None in subject.locks:
         return {}
-    sizes = {}
-    for platform in subject.environment.platforms:
-        found: dict[str, int] = {}
-        for lock in filter(None, subject.locks):
-            for part in lock.platforms:
-                if part.platform == platform:
-                    found |= {item.sha256: item.size for item in part.debs}
-                    found |= {item.sha256: item.size for item in part.conda}
-                    found |= {item.sha256: item.size for item in part.wheels}
-                    found |= {item.sha256: item.size for item in part.files}
-        sizes[platform] = sum(found.values())
-    return sizes
+    found: dict[str, dict[str, Artefact]] = {platform: {} for platform in subject.environment.platforms}
+    for lock in filter(None, subject.locks):
+        for part in lock.platforms:
+            if part.platform in found:
+                found[part.platform] |= {item.sha256: item for item in part.artefacts}
+    return {platform: tuple(artefacts.values()) for platform, artefacts in found.items()}
+
+
+def download_sizes(subject: Subject) -> dict[str, int]:
+    """Platform to bytes of `locked_artefacts`; a base image is not counted."""
+    return {
+        platform: sum(item.size for item in artefacts)
+        for platform, artefacts in locked_artefacts(subject).items()
+    }
 
 
 def fits(text: str, patterns: tuple[str, ...]) -> bool:

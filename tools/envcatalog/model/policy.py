@@ -46,13 +46,17 @@ class PackageRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LicensesRule:
-    """Licences that no locked package may have; only conda packages say theirs in the lock.
+    """Licences that locked packages may have. Debian packages are not judged: their index names none.
 
     Attributes:
-        banned: SPDX identifiers, exactly or with ``*`` at the end.
+        allowed, banned: SPDX identifiers, with an exception (`` WITH ``) where wanted, or other names of licences,
+            exactly or with ``*`` at the end; no `allowed` allows all that is not banned.
+        unknown: what becomes of packages whose licence is not known.
     """
 
+    allowed: tuple[str, ...] = ()
     banned: tuple[str, ...] = ()
+    unknown: Literal["allow", "refuse"] = "allow"
     reason: str = ""
 
 
@@ -66,8 +70,17 @@ class OwnersRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SizeRule:
+    """Limits in bytes of all locked files of a platform, as they are downloaded and as they are unpacked."""
+
+    download: int | None = None
+    installed: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitRule:
-    """A limit: bytes for `size`, per cent for `growth`."""
+    """A limit in per cent."""
 
     most: int
     reason: str = ""
@@ -87,7 +100,7 @@ class PolicyException:
     """Lets one environment break one rule until a day.
 
     Attributes:
-        package: for `banned`, `required` and `pinned`: only for this package; empty for all.
+        package: for `banned`, `required`, `pinned` and `licenses`: only for this package; empty for all.
         until: ``YYYY-MM-DD``, the last day on which it holds.
     """
 
@@ -107,7 +120,7 @@ class Policy:
     required: tuple[PackageRule, ...] = ()
     pinned: PlainRule | None = None
     owners: OwnersRule | None = None
-    size: LimitRule | None = None
+    size: SizeRule | None = None
     growth: LimitRule | None = None
     reserved: ReservedRule | None = None
     secrets: PlainRule | None = None
