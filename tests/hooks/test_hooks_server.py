@@ -13,6 +13,7 @@ from urllib.request import urlopen
 import pytest
 from hooks_support import push, remote_lines
 
+from envcatalog.lock.file import load_lock, lock_digest
 from support.catalogs import Workplace, definition, git
 
 
@@ -221,13 +222,17 @@ def forge(place: Workplace, case: str) -> str:
     elif case == "spelling":
         tag(place, "demo@02", head, other, lock, image)
         return "demo@02"
-    elif case in ("unmerged", "lock"):
+    elif case in ("unmerged", "lock", "image", "old image"):
         place.edit("demo", "alpha<2", "alpha>=2")
         place.lock("demo")
         commit = place.commit("Take alpha 2")
         (action,) = place.run("plan", "demo", "--format", "json").json["actions"]
+        if "image" in case:
+            path = place.root / "catalog/demo/lock.json"
+            lock = lock_digest(load_lock(path.read_bytes(), str(path)))
+            image = other if case == "image" else image
         tag(place, "demo@2", commit, action["plan"], lock, image)
-        if case == "lock":
+        if case != "unmerged":
             return "main demo@2"
     return "demo@2"
 
@@ -242,6 +247,8 @@ FORGED = {
     "spelling": "the tag `demo@02` is not a valid name and number",
     "unmerged": "which is not on the default branch",
     "lock": "the tag `demo@2` does not follow from its commit: its lock is ",
+    "image": "the tag `demo@2` records the image sha256:000000000000, which the registry does not hold",
+    "old image": "which was made from another plan",
 }
 
 
@@ -255,6 +262,44 @@ def test_a_forged_version_is_refused(served: Workplace, case: str) -> None:
     assert (done.returncode, said[-1]) == (1, "error: the push is refused"), done.stderr
     assert FORGED[case] in said[0]
     assert origin_refs(served) == before
+
+
+def test_a_forged_record_of_an_image_is_refused(served: Workplace) -> None:
+    add_and_push(served)
+    image = served.layout()["demo:1"]
+    served.edit("demo", "alpha<2", "alpha>=2")
+    served.lock("demo")
+    served.commit("Take alpha 2")
+    assert served.origin is not None
+    hook = served.origin / "hooks/post-receive"
+    hook.rename(hook.with_name("off"))
+    assert push(served.root, "main").returncode == 0
+    assert served.run("register", "demo").code == 0
+    assert push(served.root, "refs/tags/demo@2").returncode == 0
+    text = [f"object {git(served.root, 'rev-parse', 'demo@2')}", "type tag", "tag images/demo@2"]
+    text += ["tagger Eve <eve@example.com> 1767323045 +0000", "", "images/demo@2", ""]
+    text += [f"Plan: {served.trailers('demo@2')['Plan']}", f"Image: {image}", "Checks: none", ""]
+    made = git(served.root, "hash-object", "-t", "tag", "-w", "--stdin", stdin="\n".join(text))
+    done = push(served.root, f"{made}:refs/tags/images/demo@2")
+    assert remote_lines(done) == [
+        f"error: the tag `images/demo@2` records the image {image[:19]}, which was made from another plan",
+        "hint: versions are made by `envcat publish`",
+        "error: the push is refused",
+    ]
+
+
+def test_without_the_registry_no_version_is_taken(served: Workplace) -> None:
+    add_and_push(served)
+    assert served.origin is not None
+    git(served.origin, "config", "envcat.registry", "127.0.0.1:1/ml")
+    done = push(
+        served.root, *(f"refs/tags/{ref}" for ref in forge(served, "image").split() if "@" in ref), "main"
+    )
+    said = remote_lines(done)
+    assert said[0].startswith(
+        "error: the image of the tag `demo@2` cannot be looked up: `127.0.0.1:1` cannot be"
+    )
+    assert (done.returncode, said[-1]) == (1, "error: the push is refused")
 
 
 def test_an_honest_version_of_a_clone_is_taken(served: Workplace) -> None:
@@ -287,10 +332,39 @@ def test_pushes_at_once_are_published_once(served: Workplace) -> None:
     processes = [served.start("hooks", "run", "post-receive", "-C", str(served.origin)) for _ in range(3)]
     outs = [process.communicate(timeout=60) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], outs
-    assert sorted(out.splitlines()[-1] for out, _ in outs if out) == [
-        "1 published, 0 retagged, 0 unchanged, 0 refused"
+    assert sorted(out.splitlines()[-1] for out, _ in outs) == [
+        *["0 published, 0 retagged, 1 unchanged, 0 refused"] * 2,
+        "1 published, 0 retagged, 0 unchanged, 0 refused",
     ]
     assert [ref for ref in origin_refs(served) if ref.startswith("refs/tags/")] == ["refs/tags/demo@1"]
+
+
+def test_the_next_push_makes_up_for_what_a_registry_that_was_down_missed(served: Workplace) -> None:
+    add_and_push(served)
+    assert served.origin is not None
+    git(served.origin, "config", "envcat.registry", "127.0.0.1:1/ml")
+    served.edit("demo", "description: For a test\n", "description: For a test\naliases: {staging: 1}\n")
+    served.commit("Take 1 to staging")
+    done = push(served.root, "main")
+    assert done.returncode == 0
+    assert remote_lines(done)[-2].startswith("error: `127.0.0.1:1` cannot be reached")
+    git(served.origin, "config", "envcat.registry", served.images)
+    (served.root / "README.md").write_text("Nothing of the catalog\n")
+    served.commit("Write a README")
+    assert remote_lines(push(served.root, "main"))[-1] == "0 published, 1 retagged, 0 unchanged, 0 refused"
+    assert served.layout()["demo:staging"] == served.layout()["demo:1"]
+    (served.root / "README.md").write_text("Nothing of the catalog, again\n")
+    served.commit("Write more")
+    assert remote_lines(push(served.root, "main")) == []
+
+
+def test_a_person_can_have_everything_compared_with_the_registry(served: Workplace) -> None:
+    add_and_push(served)
+    before = served.layout()
+    shutil.rmtree(served.images.removeprefix("oci:"))
+    done = served.spawn("hooks", "run", "post-receive", "-C", str(served.origin))
+    assert (done.code, done.out.splitlines()[-1]) == (0, "1 published, 0 retagged, 0 unchanged, 0 refused")
+    assert served.layout() == before
 
 
 @pytest.mark.parametrize(

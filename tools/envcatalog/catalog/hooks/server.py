@@ -16,6 +16,7 @@ from pathlib import Path
 
 from envcatalog.catalog.building.locking import check_locks
 from envcatalog.catalog.content import Content
+from envcatalog.catalog.hooks.images import REGISTRY_KEY, PushedImages, registry_of
 from envcatalog.catalog.hooks.tags import check_tags
 from envcatalog.catalog.places import SETTINGS_PATH, definition_path, lock_path
 from envcatalog.catalog.policing import Newest, newest_version
@@ -31,7 +32,7 @@ from envcatalog.model.problem import Problem, Severity
 from envcatalog.model.result import Published
 from envcatalog.model.seams import Progress
 
-REGISTRY_KEY = "envcat.registry"
+UNFINISHED = "envcat-publish.unfinished"
 CHECKS_KEY = "envcat.checks"
 
 
@@ -49,8 +50,12 @@ class Verdict:
         return not self.refusals and all(item.severity != "error" for item in self.problems)
 
 
-def check_push(folder: Path, pushes: Sequence[Push], environ: Mapping[str, str]) -> tuple[Verdict, ...]:
+def check_push(
+    folder: Path, pushes: Sequence[Push], environ: Mapping[str, str], *, cache: Path
+) -> tuple[Verdict, ...]:
     """`pre-receive`: one verdict for each branch and each version tag about which there is something to say.
+
+    The registry is asked about the images of version tags, and about nothing else.
 
     Args:
         folder: the bare repository.
@@ -75,7 +80,12 @@ def check_push(folder: Path, pushes: Sequence[Push], environ: Mapping[str, str])
             for push in pushes
             if push.ref.startswith(HEADS) and push.new is not None
         ]
-        verdicts += [Verdict(ref=ref, refusals=(error,)) for ref, error in check_tags(repository, pushes, at)]
+        # The branch as it is: a push does not choose the registry that it is held against.
+        head = repository.head()
+        where = registry_of(repository, at(head) if head else None)
+        images = PushedImages(where=where, cache=cache) if where else None
+        refused = check_tags(repository, pushes, at, images=images)
+        verdicts += [Verdict(ref=ref, refusals=(error,)) for ref, error in refused]
     return tuple(verdicts)
 
 
@@ -123,6 +133,8 @@ def publish_push(
     """`post-receive`: publish what the default branch says now, as far as it is not published.
 
     Pushes wait for one another, and each publishes the newest state, so an older push never moves an alias back.
+    Git alone says what that is; where the last time did not end well, and on a person's call, each image and tag is
+    compared with the registry.
 
     Args:
         pushes: nothing is done unless one is of the default branch; empty, as on a person's call, always.
@@ -146,23 +158,35 @@ def publish_push(
             if head is None:
                 return ()
             before = mine[0].old if mine else None
+            unfinished = repository.layout.git_dir / UNFINISHED
+            everything = not pushes or unfinished.exists()
+            unfinished.touch()
             with tempfile.TemporaryDirectory(prefix="envcat-push-") as scratch:
                 root = Path(scratch)
                 at_head = CatalogRepository.open_bare(folder, root=root, head=head)
                 with PushedCatalog(at_head, cache=cache, progress=progress) as catalog:
-                    return _publish(catalog, before)
+                    rows = _publish(catalog, before, everything=everything)
+            if all(row.status != "refused" for row in rows):
+                unfinished.unlink()
+            return rows
 
 
-def _publish(catalog: PushedCatalog, before: str | None) -> tuple[Published, ...]:
+def _publish(catalog: PushedCatalog, before: str | None, *, everything: bool) -> tuple[Published, ...]:
     checks = configured(catalog.repository, CHECKS_KEY) or "auto"
     if checks not in WHERE:
         raise UserError(
             f"`{CHECKS_KEY}` is `{checks}`", f"it may be {', '.join(f'`{word}`' for word in WHERE)}"
         )
-    names = _to_publish(catalog, before)
-    if not names:
+    names = () if everything else _to_publish(catalog, before)
+    if not names and not (everything and catalog.content.names):
         return ()
-    where = _registry(catalog)
+    where = registry_of(catalog.repository, catalog.content)
+    if where is None:
+        raise UserError(
+            "nothing was published: this repository does not say where to",
+            f"run `git config {REGISTRY_KEY} HOST/PREFIX` in the bare repository, then "
+            "`envcat hooks run post-receive`",
+        )
     ours = {path for name in catalog.content.names for path in (definition_path(name), lock_path(name))}
     head = catalog.repository.require_head()
     extract(catalog.repository, head, catalog.repository.root, without=frozenset(ours | {SETTINGS_PATH}))
@@ -175,21 +199,6 @@ def _to_publish(catalog: PushedCatalog, before: str | None) -> list[str]:
     if before is not None:
         chosen |= changed_since(catalog.repository, before, catalog.repository.require_head())
     return sorted(chosen & set(catalog.content.names))
-
-
-def _registry(catalog: PushedCatalog) -> str:
-    """The operator's word, then the catalog's; a layout folder of the operator is below the bare repository."""
-    where = configured(catalog.repository, REGISTRY_KEY)
-    if where and where.startswith("oci:"):
-        return f"oci:{catalog.repository.layout.git_dir / where.removeprefix('oci:')}"
-    where = where or catalog.content.settings.registry
-    if where is None or where.startswith("oci:"):
-        raise UserError(
-            "nothing was published: this repository does not say where to",
-            f"run `git config {REGISTRY_KEY} HOST/PREFIX` in the bare repository, then "
-            "`envcat hooks run post-receive`",
-        )
-    return where
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from envcatalog.catalog.content import Content
+from envcatalog.catalog.hooks.images import PushedImages
 from envcatalog.catalog.validating import validate
 from envcatalog.git.image_record import IMAGES, PREFIX, parse_record
 from envcatalog.git.pushed import Push, default_branch, is_ancestor
@@ -26,16 +27,19 @@ def is_version_tag(ref: str) -> bool:
     return ref.startswith(TAGS) and (ref.startswith(IMAGES) or looks_like_version(ref))
 
 
-def check_tags(repository: CatalogRepository, pushes: Iterable[Push], at: At) -> list[tuple[str, UserError]]:
+def check_tags(
+    repository: CatalogRepository, pushes: Iterable[Push], at: At, *, images: PushedImages | None = None
+) -> list[tuple[str, UserError]]:
     """(reference, why it is refused) for each version tag of a push that is.
 
     Args:
         pushes: the whole push; the default branch counts as it will be afterwards.
+        images: what the registry holds; None where there is no registry to ask.
     """
     pushes = tuple(pushes)
     branch = default_branch(repository)
     tip = next((push.new for push in pushes if push.ref == branch), None) or repository.head()
-    judge = _Judge(repository=repository, at=at, tip=tip)
+    judge = _Judge(repository=repository, at=at, tip=tip, images=images)
     refused = []
     # Versions before the records of their images, and in the order of their numbers.
     for push in sorted((push for push in pushes if is_version_tag(push.ref)), key=_order):
@@ -58,6 +62,7 @@ class _Judge:
     repository: CatalogRepository
     at: At
     tip: str | None
+    images: PushedImages | None
     known: dict[str, list[Version]] = field(default_factory=dict)
 
     def check(self, push: Push) -> None:
@@ -112,6 +117,8 @@ class _Judge:
                 "push the branch first, or merge it",
             )
         self._follows(found)
+        if found.image:
+            self._is_held(shown, found, found.image)
         known.append(found)
 
     def _follows(self, found: Version) -> None:
@@ -141,9 +148,14 @@ class _Judge:
         if found.kind != "tag" or found.size > TAG_LIMIT:
             raise Refusal(f"the tag `{shown}` is no annotated tag")
         try:
-            parse_record(found.data, version)
+            record = parse_record(found.data, version)
         except NotAVersion as error:
             raise Refusal(f"the tag `{shown}` {error}") from error
+        self._is_held(shown, version, record.image)
+
+    def _is_held(self, shown: str, version: Version, image: str) -> None:
+        if self.images is not None:
+            self.images.check(shown, version.name, image, version.plan)
 
 
 def _counts(problem: Problem) -> bool:

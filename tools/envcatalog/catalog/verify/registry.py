@@ -120,7 +120,7 @@ class _Compared:
                 yield _finding(version.reference, "image-missing", message, version.image, "nothing")
                 return
             document = _object(index.data)
-            plan = (document.get("annotations") or {}).get(KEY_PLAN)
+            plan = index_plan(index.data)
             if plan != version.plan:
                 message = "the image's index was made for another plan than the tag records"
                 yield _finding(
@@ -153,6 +153,17 @@ class _Compared:
         if digest not in self.seen:
             self.seen[digest] = DIGEST.match(digest) is not None and self.repository.has_blob(digest)
         return self.seen[digest]
+
+
+def index_plan(data: bytes) -> str | None:
+    """The digest of the plan that an image's index says it was made from; None where it says none.
+
+    Raises:
+        UserError: it is no JSON object.
+    """
+    annotations = _object(data).get("annotations")
+    plan = annotations.get(KEY_PLAN) if isinstance(annotations, dict) else None
+    return str(plan) if plan else None
 
 
 def _finding(

@@ -63,7 +63,8 @@ def uninstall(ctx: click.Context, directory: str | None) -> None:
 def run(ctx: click.Context, name: str, directory: str | None) -> int:
     """Do what the hook NAME does; this is what the installed hooks call. What was pushed is read from stdin.
 
-    `envcat hooks run post-receive </dev/null` in a bare repository publishes what a failed push left unpublished.
+    `envcat hooks run post-receive </dev/null` in a bare repository compares all with the registry, and publishes what
+    a failed push left unpublished.
     """
     folder = chosen_folder(ctx, directory)
     if name == "pre-commit":
