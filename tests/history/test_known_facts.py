@@ -282,3 +282,63 @@ def test_a_licence_that_is_not_printable_is_refused(light: Light, text: str) -> 
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith("error: `catalog/demo/lock.json` is not a valid lock at `known.")
     assert "\x1b" not in done.err and done.err.count("\n") == 2
+
+
+def test_show_sums_up_what_is_locked_with_its_bases(light: Light) -> None:
+    known = {"idna": facts("BSD-3-Clause", 2 * MB), "libc6": facts("GPL-3.0-only", 7 * MB)}
+    light.put("base", {"idna": "3.7"}, debs={"libc6": "2.36-9"}, known=known)
+    wheels = {"foo": "1.0", "six": "1.16", "zoo": "1.0", "bar": "1"}
+    light.put(
+        "demo",
+        wheels,
+        base="base",
+        known={"foo": facts("MIT", MB), "six": facts("mit", MB), "bar": facts("ISC")},
+    )
+    assert light.run("show", "demo").out.splitlines()[-3:] == [
+        "  locked       linux/amd64 0 debs, 4 wheels",
+        "  sizes        linux/amd64 download 5.5 MB, installed at least 11.0 MB (2 of 6 files not known)",
+        "  licences     MIT 2, BSD-3-Clause 1, ISC 1, unknown 1",
+    ]
+    found = light.run("show", "demo", "--format", "json").json
+    assert list(found)[-2:] == ["sizes", "licenses"]
+    assert found["sizes"] == {
+        "download": {AMD64: 5_500_000},
+        "installed": {AMD64: {"size": None, "at_least": 11 * MB, "unknown": 2}},
+    }
+    assert found["licenses"] == [
+        {"license": "MIT", "packages": ["foo", "six"]},
+        {"license": "BSD-3-Clause", "packages": ["idna"]},
+        {"license": "ISC", "packages": ["bar"]},
+        {"license": None, "packages": ["zoo"]},
+    ]
+    assert light.run("show", "base").out.splitlines()[-2:] == [
+        "  sizes        linux/amd64 download 1.5 MB, installed 9.0 MB",
+        "  licences     BSD-3-Clause 1",
+    ]
+
+
+def test_show_sums_up_nothing_where_a_lock_is_missing(light: Light) -> None:
+    light.put("base", {"idna": "3.7"})
+    light.put("demo", {"foo": "1.0"}, base="base", known={"foo": facts("MIT", MB)})
+    lock = light.root / "catalog/base/lock.json"
+    definition = light.root / "catalog/base/environment.yaml"
+    lock.unlink()
+    for _ in range(2):
+        done = light.run("show", "demo")
+        assert (done.code, done.out.splitlines()[-1]) == (0, "  locked       linux/amd64 0 debs, 1 wheels")
+        found = light.run("show", "demo", "--format", "json").json
+        assert (found["sizes"], found["licenses"]) == (None, None)
+        definition.write_text("name: other\n")
+
+
+def test_show_shortens_many_and_long_licences(light: Light) -> None:
+    names = [f"p{number:02}" for number in range(15)]
+    known = {name: facts(f"L-{name}") for name in names} | {"p00": facts(HOSTILE)}
+    light.put("demo", dict.fromkeys(names, "1.0"), known=known)
+    (line,) = [line for line in light.run("show", "demo").out.splitlines() if line.startswith("  licences")]
+    shown = ", ".join(f"L-p{number:02} 1" for number in range(1, 13))
+    assert line == f"  licences     {shown}, others 3"
+    light.put("demo", {"p00": "1.0"}, known={"p00": facts(HOSTILE)})
+    assert light.run("show", "demo").out.splitlines()[-1] == (
+        "  licences     MIT `x` | @acme/all #1 <img src=x one... 1"
+    )

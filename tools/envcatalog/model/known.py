@@ -48,6 +48,18 @@ class LicenseUse:
     packages: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What the locks of an environment and of those it inherits from amount to.
+
+    Attributes:
+        licenses: the most used first, what is not known last; Debian packages are not among them.
+    """
+
+    sizes: tuple[PlatformSizes, ...]
+    licenses: tuple[LicenseUse, ...]
+
+
 def learnt(locks: Iterable[Lock | None]) -> dict[str, Known]:
     """sha256 to what any of the locks knows; of two answers the later lock's holds.
 

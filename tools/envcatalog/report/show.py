@@ -6,13 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from envcatalog.model.environment import Base, DebianBase, Environment, EnvironmentBase, ImageBase
+from envcatalog.model.known import Contents, LicenseUse, PlatformSizes
 from envcatalog.model.lock import Lock, LockedEnvironment, LockedImage
 from envcatalog.model.version import Version
 from envcatalog.report.deprecation import deprecated_text, deprecated_value
 from envcatalog.report.json import dump, version_value
 from envcatalog.report.safe import visible
+from envcatalog.report.size import known_size_text, size_text
 from envcatalog.report.style import BOLD, paint
 from envcatalog.report.text import aliases_text, table
+
+_LICENSES = 12  # that are shown
+_LICENSE = 40  # characters of one
 
 
 def show_text(
@@ -22,12 +27,14 @@ def show_text(
     versions: Sequence[Version],
     version: Version | None = None,
     commit: str | None = None,
+    contents: Contents | None = None,
     colour: bool = False,
 ) -> str:
     """One environment: what was asked for, what is locked, and its version.
 
     Args:
         version, commit: of what is shown, where it is not the work tree; the newest version otherwise.
+        contents: with those of the environments that it inherits from.
     """
     newest = max(versions, key=lambda item: item.number, default=None)
     shown = version if commit else newest
@@ -52,6 +59,8 @@ def show_text(
         ("platforms", ", ".join(environment.platforms)),
         ("checks", "; ".join(environment.checks)),
         ("locked", _locked(lock)),
+        ("sizes", "; ".join(map(_sizes, contents.sizes)) if contents else ""),
+        ("licences", _licenses(contents.licenses) if contents else ""),
     ]
     rows = [(name, value) for name, value in facts if value]
     return paint(visible(environment.name), BOLD, colour=colour) + "\n" + table(rows, indent="  ")
@@ -64,11 +73,13 @@ def show_json(
     lock: Lock | None,
     versions: Sequence[Version],
     at: tuple[str, Version | None] | None = None,
+    contents: Contents | None = None,
 ) -> str:
     """One environment: metadata, the definition's normalised values, what is locked, and the versions.
 
     Args:
         at: commit and version of what is shown; None for the work tree.
+        contents: None where it or an environment that it inherits from is not locked.
     """
     return dump(
         {
@@ -85,6 +96,8 @@ def show_json(
             "deprecated": deprecated_value(environment.deprecated),
             "archived": environment.archived,
             "at": {"commit": at[0], "version": version_value(at[1]) if at[1] else None} if at else None,
+            "sizes": _sizes_value(contents.sizes) if contents else None,
+            "licenses": [_license_value(use) for use in contents.licenses] if contents else None,
         }
     )
 
@@ -117,6 +130,44 @@ def _locked(lock: Lock | None) -> str:
         + (f", {len(item.files)} other files" if item.files else "")
         for item in lock.platforms
     )
+
+
+def _sizes(item: PlatformSizes) -> str:
+    """``linux/amd64 download 101.2 MB, installed 310.4 MB``."""
+    installed = known_size_text(item.installed)
+    return f"{item.platform} download {size_text(item.download)}, installed {installed}"
+
+
+def _licenses(uses: Sequence[LicenseUse]) -> str:
+    """``MIT 12, BSD-3-Clause 5, unknown 2``: so many packages each."""
+    named = [use for use in uses if use.license]
+    parts = [f"{_short(use.license)} {len(use.packages)}" for use in named[:_LICENSES]]
+    if len(named) > _LICENSES:
+        parts.append(f"others {sum(len(use.packages) for use in named[_LICENSES:])}")
+    parts += [f"unknown {len(use.packages)}" for use in uses if not use.license]
+    return ", ".join(parts)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LICENSE else f"{text[: _LICENSE - 3]}..."
+
+
+def _sizes_value(sizes: Sequence[PlatformSizes]) -> dict[str, Any]:
+    return {
+        "download": {item.platform: item.download for item in sizes},
+        "installed": {
+            item.platform: {
+                "size": item.installed.exact,
+                "at_least": item.installed.size,
+                "unknown": item.installed.unknown,
+            }
+            for item in sizes
+        },
+    }
+
+
+def _license_value(use: LicenseUse) -> dict[str, Any]:
+    return {"license": use.license or None, "packages": list(use.packages)}
 
 
 def _lock(lock: Lock) -> dict[str, Any]:

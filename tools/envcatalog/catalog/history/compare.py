@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.history.differ import Side, diff_sides
 from envcatalog.catalog.history.dockerfile import read_files
 from envcatalog.catalog.history.reference import parse_reference
-from envcatalog.catalog.history.sizes import compare_downloads, compare_installed
+from envcatalog.catalog.history.sizes import compare_downloads, compare_installed, contents_of
 from envcatalog.catalog.places import definition_path
 from envcatalog.git.versions import versions
 from envcatalog.model.change import Change, Download, Installed
+from envcatalog.model.errors import UserError
+from envcatalog.model.known import Contents
 
 if TYPE_CHECKING:
     from envcatalog.catalog.sdk import Catalog
@@ -47,12 +49,25 @@ def compare_sides(old: Side, new: Side) -> Comparison:
     )
 
 
+def contents_at(content: Content, name: str) -> Contents | None:
+    """Sizes and licences at one moment; None where one that it inherits from cannot be read, or one is not locked."""
+    try:
+        return contents_of(_locked_side(content, name))
+    except UserError:
+        return None
+
+
 def side_of(content: Content, name: str) -> Side:
     """Definition, lock, inherited locks and the Dockerfile's files at one moment."""
+    side = _locked_side(content, name)
+    assert side.environment is not None
+    return replace(side, files=read_files(content, side.environment))
+
+
+def _locked_side(content: Content, name: str) -> Side:
     *parents, environment = content.chain(name)
     inherited = tuple((parent.name, content.lock(parent.name)) for parent in parents)
-    files = read_files(content, environment)
-    return Side(environment=environment, lock=content.lock(name), inherited=inherited, files=files)
+    return Side(environment=environment, lock=content.lock(name), inherited=inherited)
 
 
 def _sides(catalog: Catalog, before: str, after: str | None) -> tuple[Side, Side]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from envcatalog.catalog.history.side import Side
 from envcatalog.model.change import Download, Installed
-from envcatalog.model.known import LicenseUse, PlatformSizes, installed_size, learnt, license_of
+from envcatalog.model.known import Contents, LicenseUse, PlatformSizes, installed_size, learnt, license_of
 from envcatalog.model.lock import Artefact, Deb, Known
 
 
@@ -29,28 +29,31 @@ def compare_installed(before: Side, after: Side) -> tuple[Installed, ...]:
     )
 
 
-def side_sizes(side: Side) -> tuple[PlatformSizes, ...]:
-    """Download and installed bytes of one side, by platform."""
+def contents_of(side: Side) -> Contents | None:
+    """Sizes by platform and licences of one side; None where a lock is missing."""
+    if any(lock is None for _, lock in side.locks):
+        return None
     known = learnt(lock for _, lock in side.locks)
-    return tuple(
-        PlatformSizes(
-            platform=platform,
-            download=sum(item.size for item in artefacts),
-            installed=installed_size(artefacts, known),
-        )
-        for platform, artefacts in sorted(_artefacts(side).items())
+    by_platform = sorted(_artefacts(side).items())
+    return Contents(
+        sizes=tuple(
+            PlatformSizes(
+                platform=platform,
+                download=sum(item.size for item in artefacts),
+                installed=installed_size(artefacts, known),
+            )
+            for platform, artefacts in by_platform
+        ),
+        licenses=_licenses((item for _, artefacts in by_platform for item in artefacts), known),
     )
 
 
-def side_licenses(side: Side) -> tuple[LicenseUse, ...]:
-    """The licences of a side's packages, the most used first, what is not known last; Debian's index names none."""
-    known = learnt(lock for _, lock in side.locks)
+def _licenses(artefacts: Iterable[Artefact], known: Mapping[str, Known]) -> tuple[LicenseUse, ...]:
     found: dict[str, tuple[str, set[str]]] = {}
-    for artefacts in _artefacts(side).values():
-        for item in artefacts:
-            if not isinstance(item, Deb):
-                text = license_of(item, known)
-                found.setdefault(text.casefold(), (text, set()))[1].add(item.name)
+    for item in artefacts:
+        if not isinstance(item, Deb):
+            text = license_of(item, known)
+            found.setdefault(text.casefold(), (text, set()))[1].add(item.name)
     uses = (LicenseUse(license=text, packages=tuple(sorted(names))) for text, names in found.values())
     return tuple(sorted(uses, key=lambda use: (not use.license, -len(use.packages), use.license)))
 

@@ -21,13 +21,18 @@ def command(ctx: click.Context, reference: str, directory: str | None, form: str
     NAME@prod               the version that an alias names
     NAME@2026-03-31         the version that was latest at the end of that day (UTC, or with an offset)
     NAME@<commit or branch>
+
+    Sizes and licences are of all that the locks name, inherited packages included and base images not: as far as the
+    locks know them, and without byte code. Debian packages name no licence.
     """
+    from envcatalog.catalog.history.compare import contents_at
     from envcatalog.definition.canonical import definition_values
 
     catalog = open_catalog(ctx, directory)
     found = catalog.find(reference)
     environment, lock = found.environment, found.content.lock(found.name)
     versions = catalog.versions(found.name, gone=found.commit is not None)
+    contents = contents_at(found.content, found.name)
     if form == "json":
         from envcatalog.report.show import show_json
 
@@ -37,6 +42,7 @@ def command(ctx: click.Context, reference: str, directory: str | None, form: str
             lock=lock,
             versions=versions,
             at=(found.commit, found.version) if found.commit else None,
+            contents=contents,
         )
     else:
         from envcatalog.report.show import show_text
@@ -47,6 +53,7 @@ def command(ctx: click.Context, reference: str, directory: str | None, form: str
             versions=versions,
             version=found.version,
             commit=found.commit,
+            contents=contents,
             colour=colour(),
         )
     emit(text)
