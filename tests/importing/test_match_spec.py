@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envcatalog.definition.matchspecs import MatchSpec, read_spec
-from envcatalog.formats.incoming.match_spec import Misfit, Spec, read_match_spec
+from envcatalog.formats.incoming.conda.match_spec import Misfit, Spec, read_match_spec
 
 versions = st.sampled_from(["1", "1.2", "2.0.1", "1.2.*", "9e", "2024a", "1!1.0", "0.1rc1", "1.2.post1"])
 signs = st.sampled_from(["=", "==", ">=", "<=", "<", ">", "!=", "~="])

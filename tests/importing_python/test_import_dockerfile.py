@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from envcatalog.formats.incoming.read_image import read_image
+from envcatalog.formats.incoming.docker.read_image import read_image
 from envcatalog.model.draft import Wanted
 from envcatalog.model.environment import (
     DebianBase,

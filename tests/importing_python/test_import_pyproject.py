@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envcatalog.formats.incoming.poetry import Inexpressible, specifier
+from envcatalog.formats.incoming.python.poetry import Inexpressible, specifier
 from envcatalog.model.draft import Draft
 from envcatalog.model.environment import DebianBase
 from envcatalog.model.errors import Refusal

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from envcatalog.definition.reader import read_environment
 from envcatalog.definition.template import render_environment
+from envcatalog.formats.incoming.docker.read_image import read_image
 from envcatalog.formats.incoming.importing import importer_of, read_foreign
-from envcatalog.formats.incoming.read_image import read_image
 from envcatalog.model.draft import Draft, Wanted
 from envcatalog.model.errors import ProblemsFound, Refusal
 from support.python_imports import MemoryFiles

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from envcatalog.formats.incoming.requirement_one import image_of
+from envcatalog.formats.incoming.python.requirement_one import image_of
 from envcatalog.model.draft import Draft
 from envcatalog.model.errors import Refusal
 from support.python_imports import imported, lines

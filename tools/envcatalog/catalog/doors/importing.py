@@ -177,7 +177,7 @@ def _read_with_context(
     path: Path, origin: str, data: bytes, wanted: Wanted, kind: str | None, context: str
 ) -> tuple[Draft, FolderFiles]:
     """A Dockerfile whose `COPY` sees another folder than its own."""
-    from envcatalog.formats.incoming.read_dockerfile import read_built
+    from envcatalog.formats.incoming.docker.read_dockerfile import read_built
 
     importer = importer_of(kind) if kind else detect(origin, data)
     if importer.kind != DOCKERFILE:

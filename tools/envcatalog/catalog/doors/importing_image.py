@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from envcatalog.definition.finding import bare
 from envcatalog.definition.references import image_error
-from envcatalog.formats.incoming import read_image as formats
+from envcatalog.formats.incoming.docker import read_image as formats
 from envcatalog.formats.incoming.importing import check_options
 from envcatalog.model.draft import Draft, Wanted
 from envcatalog.model.errors import UserError

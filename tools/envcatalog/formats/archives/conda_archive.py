@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Self, cast
 
 from envcatalog.formats.archives.conda_info import BadConda, CondaInfo, parse_info, shown
+from envcatalog.formats.archives.conda_names import Names
 from envcatalog.formats.archives.inflate import open_inflated
 from envcatalog.formats.archives.tar_strict import StrictInfo, StrictTar, open_strict
-from envcatalog.formats.incoming.conda_names import Names
 
 EXPANSION_MAX = 200  # times the stored size; the densest real packages stay below 60
 EXPANSION_FREE = 512 << 20  # bytes that any package may expand to

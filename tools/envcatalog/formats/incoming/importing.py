@@ -26,7 +26,7 @@ class Importer:
 
     Attributes:
         kind: what `--type` says.
-        module: in this package; imported when it is needed.
+        module: below this package; imported when it is needed.
         name: matches names of files that can be nothing else.
         content: matches the beginning of a file, whatever its name.
         loose: matches names of files whose content did not say what they are.
@@ -53,25 +53,25 @@ def _lines(pattern: str) -> re.Pattern[str]:
 
 # The first that matches is taken: all names first, then all contents, then the loose names.
 IMPORTERS: tuple[Importer, ...] = (
-    Importer(kind="conda-folder", module="read_conda_folder", marker="conda-meta/history"),
+    Importer(kind="conda-folder", module="conda.read_conda_folder", marker="conda-meta/history"),
     Importer(
         kind="azureml-v1",
-        module="read_azureml_v1",
+        module="azure.read_azureml_v1",
         takes=("managed",),
         name=_names(r"azureml_environment\.json"),
         marker="azureml_environment.json",
     ),
     Importer(
         kind="conda-lock",
-        module="read_conda_lock",
+        module="conda.read_conda_lock",
         takes=("extras",),
         name=_names(r".*conda-lock\.ya?ml"),
         content=_lines(r"  content_hash:\s*$"),
     ),
-    Importer(kind="conda-explicit", module="read_conda_explicit", content=_lines(r"@EXPLICIT\s*$")),
+    Importer(kind="conda-explicit", module="conda.read_conda_explicit", content=_lines(r"@EXPLICIT\s*$")),
     Importer(
         kind="conda-list",
-        module="read_conda_list",
+        module="conda.read_conda_list",
         content=_lines(
             r"# packages in environment at |# \$ conda create --name <env> --file"
             r"|[A-Za-z0-9_.-]+=[0-9][^=\s]*=[A-Za-z0-9_]+[ \t]*$"
@@ -79,47 +79,49 @@ IMPORTERS: tuple[Importer, ...] = (
     ),
     Importer(
         kind="pixi-lock",
-        module="read_pixi_lock",
+        module="pixi.read_pixi_lock",
         takes=("groups",),
         name=_names(r"pixi\.lock"),
         content=_lines(r"version: [0-9]+\s+(?:platforms|environments):"),
     ),
     Importer(
         kind="pixi",
-        module="read_pixi",
+        module="pixi.read_pixi",
         takes=("groups",),
         name=_names(r"pixi\.toml"),
         content=_lines(r"\[tool\.pixi\."),
     ),
-    Importer(kind="uv-lock", module="read_uv_lock", takes=("extras", "groups"), name=_names(r"uv\.lock")),
+    Importer(
+        kind="uv-lock", module="python.read_uv_lock", takes=("extras", "groups"), name=_names(r"uv\.lock")
+    ),
     Importer(
         kind="pylock",
-        module="read_pylock",
+        module="python.read_pylock",
         takes=("extras", "groups"),
         name=_names(r"pylock(?:\.[^.]+)?\.toml"),
     ),
     Importer(
         kind="pyproject",
-        module="read_pyproject",
+        module="python.read_pyproject",
         takes=("extras", "groups"),
         content=_lines(r"\[(?:project|tool\.poetry)\]"),
         loose=_names(r"pyproject\.toml"),
     ),
     Importer(
         kind="azureml",
-        module="read_azureml",
+        module="azure.read_azureml",
         takes=("managed", "target"),
         content=_lines(r"[\"']?\$schema[\"']?\s*:.*azureml|(?:conda_file|build|image):"),
     ),
     Importer(
         kind="conda",
-        module="read_conda",
+        module="conda.read_conda",
         content=_lines(r"[\"']?(?:dependencies|channels|prefix)[\"']?\s*:"),
         loose=_names(r".*(?:conda|env).*\.ya?ml"),
     ),
     Importer(
         kind="dockerfile",
-        module="read_dockerfile",
+        module="docker.read_dockerfile",
         takes=("managed", "target"),
         name=_names(r"(?:Docker|Container)file(?:\..*)?|.*\.(?:docker|container)file"),
         content=_lines(r"FROM\s+\S"),

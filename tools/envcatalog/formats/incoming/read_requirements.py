@@ -1,14 +1,14 @@
-"""`requirements.txt` to a definition: pip packages on a Debian base."""
+"""`requirements.txt` to a definition: pip packages on a Debian base, or what conda listed under that name."""
 
 from __future__ import annotations
 
 import re
 
 from envcatalog.definition.foreign import refusal
-from envcatalog.formats.incoming.drafting import draft_of
-from envcatalog.formats.incoming.python_choice import Asked
-from envcatalog.formats.incoming.requirement_lines import MAX_BYTES, requirement_lines
-from envcatalog.formats.incoming.requirement_text import decode, logical_lines
+from envcatalog.formats.incoming.python.drafting import draft_of
+from envcatalog.formats.incoming.python.python_choice import Asked
+from envcatalog.formats.incoming.python.requirement_lines import MAX_BYTES, requirement_lines
+from envcatalog.formats.incoming.python.requirement_text import decode, logical_lines
 from envcatalog.model.draft import Draft, Files, Note, Wanted
 
 _PYTHON = re.compile(r"python\s*(={1,3}|~=|[<>]=?)\s*(3\.[0-9]{1,2})(?:\.[0-9]+)?(?:=\S*)?\Z", re.IGNORECASE)
@@ -22,7 +22,7 @@ def read(data: bytes, origin: str, files: Files, wanted: Wanted) -> Draft:
         raise refusal(origin, 0, f"the file has {len(data)} bytes, and at most {MAX_BYTES} are read")
     text = decode(data)
     if _is_listing(text):
-        from envcatalog.formats.incoming.read_conda_list import read as read_listing
+        from envcatalog.formats.incoming.conda.read_conda_list import read as read_listing
 
         return read_listing(text.encode(), origin, files, wanted)
     found = requirement_lines(text, origin, files)

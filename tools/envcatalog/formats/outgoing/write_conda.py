@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from envcatalog.definition.dump import Plain, dump_yaml
 from envcatalog.definition.matchspecs import MatchSpec, read_spec
-from envcatalog.formats.incoming.conda_parts import channel_list, python_spec, shell_variables
-from envcatalog.formats.incoming.header import header
+from envcatalog.formats.outgoing.conda_parts import channel_list, python_spec, shell_variables
+from envcatalog.formats.outgoing.header import header
 from envcatalog.formats.outgoing.leaving import left_out
 from envcatalog.model.errors import Refusal
 from envcatalog.model.export import Exported, Left, TextFile, Written

@@ -5,8 +5,8 @@ Source: conda's documentation, "Identical conda environments"; the hash is spell
 
 from __future__ import annotations
 
-from envcatalog.formats.incoming.conda_parts import SUBDIRS, conda_of, in_order
-from envcatalog.formats.incoming.header import header
+from envcatalog.formats.outgoing.conda_parts import SUBDIRS, conda_of, in_order
+from envcatalog.formats.outgoing.header import header
 from envcatalog.formats.outgoing.leaving import left_out
 from envcatalog.model.export import Exported, TextFile, Written
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from envcatalog.definition.dump import Plain, dump_yaml
-from envcatalog.formats.incoming.conda_parts import SUBDIRS, channel_list, conda_of, in_order
-from envcatalog.formats.incoming.header import header
+from envcatalog.formats.outgoing.conda_parts import SUBDIRS, channel_list, conda_of, in_order
+from envcatalog.formats.outgoing.header import header
 from envcatalog.formats.outgoing.leaving import left_out
 from envcatalog.formats.outgoing.write_conda_explicit import BESIDE
 from envcatalog.formats.outgoing.write_conda_explicit import HELD as CONDA_HELD

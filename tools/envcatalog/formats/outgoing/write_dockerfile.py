@@ -11,8 +11,8 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 
-from envcatalog.formats.incoming.header import header
 from envcatalog.formats.outgoing.flatten import BASE_PATH
+from envcatalog.formats.outgoing.header import header
 from envcatalog.formats.outgoing.leaving import CONTENT, LABELS, left_out
 from envcatalog.formats.outgoing.write_requirements import requirements_text
 from envcatalog.model.environment import DebianBase, Environment, EnvironmentBase, ImageBase

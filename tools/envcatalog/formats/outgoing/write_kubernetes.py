@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from envcatalog.definition.dump import Plain, dump_yaml
-from envcatalog.formats.incoming.header import header
+from envcatalog.formats.outgoing.header import header
 from envcatalog.formats.outgoing.leaving import CONTENT, left_out
 from envcatalog.model.environment import Container
 from envcatalog.model.errors import Refusal

@@ -10,17 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from envcatalog.definition.matchspecs import MatchSpec, read_spec
 from envcatalog.definition.requirements import Requirement, read_requirement
-from envcatalog.formats.incoming.conda_parts import (
+from envcatalog.formats.outgoing.conda_parts import (
     SUBDIRS,
     channel_list,
     conda_of,
     python_spec,
     shell_variables,
 )
-from envcatalog.formats.incoming.header import header
-from envcatalog.formats.incoming.toml import toml_inline, toml_key, toml_list, toml_string
-from envcatalog.formats.incoming.wheel_groups import MACHINES
+from envcatalog.formats.outgoing.header import header
 from envcatalog.formats.outgoing.leaving import left_out
+from envcatalog.formats.outgoing.toml import toml_inline, toml_key, toml_list, toml_string
+from envcatalog.formats.outgoing.wheel_groups import MACHINES
 from envcatalog.model.environment import Conda, Environment
 from envcatalog.model.export import Exported, Left, TextFile, Written
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from urllib.parse import unquote, urlsplit
 
-from envcatalog.formats.incoming.header import header
-from envcatalog.formats.incoming.toml import toml_inline, toml_list, toml_string
-from envcatalog.formats.incoming.wheel_groups import MACHINES, Package, packages_of
+from envcatalog.formats.outgoing.header import header
 from envcatalog.formats.outgoing.leaving import left_out
+from envcatalog.formats.outgoing.toml import toml_inline, toml_list, toml_string
+from envcatalog.formats.outgoing.wheel_groups import MACHINES, Package, packages_of
 from envcatalog.formats.outgoing.write_requirements import BESIDE
 from envcatalog.model.errors import Refusal
 from envcatalog.model.export import Exported, TextFile, Written

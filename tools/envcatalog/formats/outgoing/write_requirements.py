@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from envcatalog.formats.incoming.header import header
-from envcatalog.formats.incoming.wheel_groups import Package, packages_of
+from envcatalog.formats.outgoing.header import header
 from envcatalog.formats.outgoing.leaving import left_out
+from envcatalog.formats.outgoing.wheel_groups import Package, packages_of
 from envcatalog.model.errors import Refusal
 from envcatalog.model.export import Exported, TextFile, Written
 

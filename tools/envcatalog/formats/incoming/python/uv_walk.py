@@ -9,8 +9,8 @@ from functools import cached_property
 
 from envcatalog.definition.foreign import Node
 from envcatalog.definition.requirements import package_name
-from envcatalog.formats.incoming.project import text_of
-from envcatalog.formats.incoming.requirement_one import image_of
+from envcatalog.formats.incoming.python.project import text_of
+from envcatalog.formats.incoming.python.requirement_one import image_of
 
 PROJECTS = frozenset({"virtual", "editable", "directory"})
 # How uv spells "with this extra" in markers of extras that exclude each other.

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from envcatalog.definition.finding import bare, listed
 from envcatalog.definition.foreign import Node, refusal
 from envcatalog.definition.requirements import package_name
-from envcatalog.formats.incoming.drafting import note_at
-from envcatalog.formats.incoming.python_choice import Asked
-from envcatalog.formats.incoming.requirement_lines import Line
+from envcatalog.formats.incoming.python.drafting import note_at
+from envcatalog.formats.incoming.python.python_choice import Asked
+from envcatalog.formats.incoming.python.requirement_lines import Line
 from envcatalog.model.draft import Note
 
 _SELF = re.compile(r"([A-Za-z0-9._-]+)\s*\[([^\]]*)\]\s*\Z")

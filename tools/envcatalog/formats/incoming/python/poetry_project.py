@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from envcatalog.definition.foreign import Node
 from envcatalog.definition.requirements import package_name
-from envcatalog.formats.incoming.drafting import note_at
-from envcatalog.formats.incoming.poetry import Inexpressible, Poetic, entries, specifier
-from envcatalog.formats.incoming.project import Group, Project
-from envcatalog.formats.incoming.requirement_lines import Line
+from envcatalog.formats.incoming.python.drafting import note_at
+from envcatalog.formats.incoming.python.poetry import Inexpressible, Poetic, entries, specifier
+from envcatalog.formats.incoming.python.project import Group, Project
+from envcatalog.formats.incoming.python.requirement_lines import Line
 from envcatalog.model.draft import Note
 
 

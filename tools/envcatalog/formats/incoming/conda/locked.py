@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from envcatalog.definition.finding import bare
 from envcatalog.definition.foreign import refusal
-from envcatalog.formats.incoming.conda_draft import MAX_PACKAGES, CondaReading
-from envcatalog.formats.incoming.match_spec import SUBDIRS, Spec
+from envcatalog.formats.incoming.conda.draft import MAX_PACKAGES, CondaReading
+from envcatalog.formats.incoming.conda.match_spec import SUBDIRS, Spec
 
 _ARCHIVE = re.compile(
     r"(?P<channel>.+?)/(?P<subdir>noarch|[a-z]+-[a-z0-9_]+)/(?P<name>[^/#]+?)-(?P<version>[^-/#]+)-(?P<build>[^-/#]+)"

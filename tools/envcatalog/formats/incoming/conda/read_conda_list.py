@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 from envcatalog.definition.foreign import read_text
-from envcatalog.formats.incoming.conda_draft import CondaReading
-from envcatalog.formats.incoming.conda_systems import MACOS, WINDOWS, made_on, only_for
-from envcatalog.formats.incoming.match_spec import SUBDIRS
+from envcatalog.formats.incoming.conda.draft import CondaReading
+from envcatalog.formats.incoming.conda.match_spec import SUBDIRS
+from envcatalog.formats.incoming.conda.systems import MACOS, WINDOWS, made_on, only_for
 from envcatalog.model.draft import Draft, Files, Wanted
 
 _PLATFORM = re.compile(r"#\s*platform:\s*(\S+)")

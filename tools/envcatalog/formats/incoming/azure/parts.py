@@ -9,8 +9,8 @@ from envcatalog.definition.finding import bare
 from envcatalog.definition.foreign import Node, refusal
 from envcatalog.definition.references import image_error
 from envcatalog.formats.docker.stages import whole_reference
-from envcatalog.formats.incoming.drafting import MAX_DESCRIPTION, note_at, plain_text
-from envcatalog.formats.incoming.project import text_of
+from envcatalog.formats.incoming.python.drafting import MAX_DESCRIPTION, note_at, plain_text
+from envcatalog.formats.incoming.python.project import text_of
 from envcatalog.model.draft import Draft, Note, Wanted
 from envcatalog.model.environment import Environment, ImageBase, Inference
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from envcatalog.definition.finding import bare
 from envcatalog.definition.foreign import Node, read_text, refusal
 from envcatalog.definition.foreign_plain import read_toml
-from envcatalog.formats.incoming.conda_draft import CondaReading
-from envcatalog.formats.incoming.match_spec import SUBDIRS
-from envcatalog.formats.incoming.pixi_specs import conda_dependency, pip_dependency
+from envcatalog.formats.incoming.conda.draft import CondaReading
+from envcatalog.formats.incoming.conda.match_spec import SUBDIRS
+from envcatalog.formats.incoming.pixi.specs import conda_dependency, pip_dependency
 from envcatalog.model.draft import Draft, Files, Wanted
 
 DEFAULT = "default"

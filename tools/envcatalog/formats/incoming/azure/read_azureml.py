@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from envcatalog.definition.finding import bare
 from envcatalog.definition.foreign import Node, read_text, read_yaml, refusal
-from envcatalog.formats.incoming.azureml_parts import Parts
-from envcatalog.formats.incoming.project import text_of
-from envcatalog.formats.incoming.read_conda import read_conda_node
-from envcatalog.formats.incoming.read_dockerfile import read_built
+from envcatalog.formats.incoming.azure.parts import Parts
+from envcatalog.formats.incoming.conda.read_conda import read_conda_node
+from envcatalog.formats.incoming.docker.read_dockerfile import read_built
+from envcatalog.formats.incoming.python.project import text_of
 from envcatalog.model.draft import Draft, Files, Wanted
 from envcatalog.model.environment import DEFAULT_PLATFORM, Environment
 
@@ -120,7 +120,7 @@ def _conda(node: Node, files: Files, wanted: Wanted, parts: Parts) -> Draft:
 
 def read_conda_file(data: bytes, path: str, files: Files, wanted: Wanted, origin: str) -> Draft:
     """A conda file that another file names, by its path for `files`."""
-    from envcatalog.formats.incoming.read_conda import read as read_conda
+    from envcatalog.formats.incoming.conda.read_conda import read as read_conda
 
     named = posixpath.join(posixpath.dirname(origin), path)
     return read_conda(data, named, Below(files, posixpath.dirname(path)), wanted)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 from envcatalog.definition.foreign import read_text, refusal
-from envcatalog.formats.incoming.conda_draft import CondaReading
-from envcatalog.formats.incoming.conda_locked import Pin, add_pins, linux_of, pin_of, wheel_of
+from envcatalog.formats.incoming.conda.draft import CondaReading
+from envcatalog.formats.incoming.conda.locked import Pin, add_pins, linux_of, pin_of, wheel_of
 from envcatalog.model.draft import Draft, Files, Wanted
 
 _PIP = re.compile(r"#\s*pip\s+(?P<name>[^\s@]+)\s*@\s*(?P<url>\S+)")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from envcatalog.definition.matchspecs import MatchSpec, read_spec
-from envcatalog.formats.incoming.conda_python import minors
+from envcatalog.formats.incoming.conda.python import minors
 from envcatalog.model.environment import Conda, Environment
 from envcatalog.model.errors import Refusal
 from envcatalog.model.export import Exported, Left

@@ -16,10 +16,10 @@ from typing import Any
 
 from envcatalog.definition.finding import bare
 from envcatalog.definition.foreign import read_text, refusal
-from envcatalog.formats.incoming.conda_draft import CondaReading
-from envcatalog.formats.incoming.conda_locked import Pin, add_pins, linux_of
-from envcatalog.formats.incoming.conda_systems import MACOS, WINDOWS
-from envcatalog.formats.incoming.match_spec import SUBDIRS, Misfit, Spec, read_match_spec
+from envcatalog.formats.incoming.conda.draft import CondaReading
+from envcatalog.formats.incoming.conda.locked import Pin, add_pins, linux_of
+from envcatalog.formats.incoming.conda.match_spec import SUBDIRS, Misfit, Spec, read_match_spec
+from envcatalog.formats.incoming.conda.systems import MACOS, WINDOWS
 from envcatalog.model.draft import Draft, Files, Wanted
 
 META = "conda-meta"

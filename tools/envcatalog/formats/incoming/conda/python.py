@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from envcatalog.definition.foreign import refusal
 from envcatalog.definition.matchspecs import allows_python
-from envcatalog.formats.incoming.match_spec import Spec
+from envcatalog.formats.incoming.conda.match_spec import Spec
 
 DEFAULT = 11
 OLDEST, LATEST = 8, 20

@@ -12,11 +12,11 @@ from dataclasses import replace
 from envcatalog.definition.finding import bare
 from envcatalog.definition.foreign import Node, read_text, refusal
 from envcatalog.definition.foreign_plain import read_json
-from envcatalog.formats.incoming.azureml_parts import Parts
-from envcatalog.formats.incoming.project import text_of
-from envcatalog.formats.incoming.read_azureml import inside, read_conda_file
-from envcatalog.formats.incoming.read_conda import read_conda_node
-from envcatalog.formats.incoming.read_dockerfile import read_built
+from envcatalog.formats.incoming.azure.parts import Parts
+from envcatalog.formats.incoming.azure.read_azureml import inside, read_conda_file
+from envcatalog.formats.incoming.conda.read_conda import read_conda_node
+from envcatalog.formats.incoming.docker.read_dockerfile import read_built
+from envcatalog.formats.incoming.python.project import text_of
 from envcatalog.model.draft import Draft, Files, Wanted
 from envcatalog.model.environment import DEFAULT_PLATFORM, Base, DebianBase, Environment, ImageBase
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from envcatalog.definition.finding import bare
 from envcatalog.definition.foreign import Node, read_text, read_yaml, refusal
-from envcatalog.formats.incoming.conda_draft import CondaReading
-from envcatalog.formats.incoming.conda_systems import excludes_linux, made_on, only_for, selector_of
-from envcatalog.formats.incoming.match_spec import SUBDIRS
+from envcatalog.formats.incoming.conda.draft import CondaReading
+from envcatalog.formats.incoming.conda.match_spec import SUBDIRS
+from envcatalog.formats.incoming.conda.systems import excludes_linux, made_on, only_for, selector_of
 from envcatalog.model.draft import Draft, Files, Wanted
 from envcatalog.model.errors import Refusal
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from envcatalog.definition.finding import bare
 from envcatalog.definition.foreign import Node, read_text, refusal
 from envcatalog.definition.foreign_plain import read_toml
-from envcatalog.formats.incoming.drafting import draft_of, note_at
-from envcatalog.formats.incoming.project import text_of
-from envcatalog.formats.incoming.python_choice import Asked, choose_python
-from envcatalog.formats.incoming.requirement_lines import Line, read_lines
-from envcatalog.formats.incoming.requirement_one import MACHINES, images, marker_holds
+from envcatalog.formats.incoming.python.drafting import draft_of, note_at
+from envcatalog.formats.incoming.python.project import text_of
+from envcatalog.formats.incoming.python.python_choice import Asked, choose_python
+from envcatalog.formats.incoming.python.requirement_lines import Line, read_lines
+from envcatalog.formats.incoming.python.requirement_one import MACHINES, images, marker_holds
 from envcatalog.model.draft import Draft, Files, Note, Wanted
 from envcatalog.model.environment import DEFAULT_PLATFORM
 

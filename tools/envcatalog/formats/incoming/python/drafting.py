@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from envcatalog.definition.finding import bare
 from envcatalog.definition.foreign import Node
 from envcatalog.definition.source import UNSEEN
-from envcatalog.formats.incoming.python_choice import Asked, choose_python
-from envcatalog.formats.incoming.requirement_lines import SHOWN, Requirements
+from envcatalog.formats.incoming.python.python_choice import Asked, choose_python
+from envcatalog.formats.incoming.python.requirement_lines import SHOWN, Requirements
 from envcatalog.model.draft import Draft, Note, Wanted
 from envcatalog.model.environment import DEFAULT_PLATFORM, Environment, Python
 

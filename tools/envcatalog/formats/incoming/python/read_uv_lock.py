@@ -12,11 +12,11 @@ from envcatalog.definition.finding import bare, listed
 from envcatalog.definition.foreign import Node, read_text, refusal
 from envcatalog.definition.foreign_plain import read_toml
 from envcatalog.definition.requirements import package_name
-from envcatalog.formats.incoming.drafting import draft_of, note_at
-from envcatalog.formats.incoming.python_choice import Asked, choose_python
-from envcatalog.formats.incoming.requirement_lines import Line, read_lines
-from envcatalog.formats.incoming.requirement_one import MACHINES
-from envcatalog.formats.incoming.uv_walk import PROJECTS, Package, Walk, source_of
+from envcatalog.formats.incoming.python.drafting import draft_of, note_at
+from envcatalog.formats.incoming.python.python_choice import Asked, choose_python
+from envcatalog.formats.incoming.python.requirement_lines import Line, read_lines
+from envcatalog.formats.incoming.python.requirement_one import MACHINES
+from envcatalog.formats.incoming.python.uv_walk import PROJECTS, Package, Walk, source_of
 from envcatalog.model.draft import Draft, Files, Note, Wanted
 from envcatalog.model.environment import DEFAULT_PLATFORM
 

@@ -10,10 +10,10 @@ from envcatalog.definition.finding import bare
 from envcatalog.definition.foreign import refusal
 from envcatalog.definition.matchspecs import read_spec
 from envcatalog.definition.requirements import Refused
-from envcatalog.formats.incoming.channels import name_channel, without_tokens
-from envcatalog.formats.incoming.conda_python import AskedSpec, settle_python
-from envcatalog.formats.incoming.match_spec import SUBDIRS, Misfit, Spec, read_match_spec, split_channel
-from envcatalog.formats.incoming.requirement_lines import Line, read_lines
+from envcatalog.formats.incoming.conda.channels import name_channel, without_tokens
+from envcatalog.formats.incoming.conda.match_spec import SUBDIRS, Misfit, Spec, read_match_spec, split_channel
+from envcatalog.formats.incoming.conda.python import AskedSpec, settle_python
+from envcatalog.formats.incoming.python.requirement_lines import Line, read_lines
 from envcatalog.model.draft import Draft, Files, Note, Wanted
 from envcatalog.model.environment import (
     DEFAULT_PLATFORM,

@@ -12,10 +12,10 @@ from envcatalog.definition.finding import bare
 from envcatalog.definition.foreign import Node, read_text, refusal
 from envcatalog.definition.foreign_plain import read_toml
 from envcatalog.definition.requirements import package_name
-from envcatalog.formats.incoming.drafting import draft_of
-from envcatalog.formats.incoming.poetry_project import read_poetry
-from envcatalog.formats.incoming.project import Group, Project, text_of
-from envcatalog.formats.incoming.requirement_lines import Line, read_lines
+from envcatalog.formats.incoming.python.drafting import draft_of
+from envcatalog.formats.incoming.python.poetry_project import read_poetry
+from envcatalog.formats.incoming.python.project import Group, Project, text_of
+from envcatalog.formats.incoming.python.requirement_lines import Line, read_lines
 from envcatalog.model.draft import Draft, Files, Wanted
 
 _NOT_INSTALLED = "the project itself is not in the image, only what it depends on"

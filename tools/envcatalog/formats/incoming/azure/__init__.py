@@ -1,0 +1,1 @@
+"""What Azure Machine Learning writes: definitions of both of its versions."""

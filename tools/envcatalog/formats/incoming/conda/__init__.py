@@ -1,0 +1,1 @@
+"""What conda and its relatives write: environments, listings, locks, installed folders."""

@@ -1,0 +1,1 @@
+"""What pixi writes: manifests and locks."""

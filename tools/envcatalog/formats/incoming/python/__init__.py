@@ -1,0 +1,1 @@
+"""What pip, uv, Poetry and their standards write: requirements, projects, locks."""
