@@ -27,13 +27,15 @@ def write_wheel(
     tag: str = ANY,
     requires_python: str = "",
     content: str = "",
+    says: Iterable[str] = (),
 ) -> Path:
-    """A small, valid wheel; the same arguments give the same bytes."""
+    """A small, valid wheel; the same arguments give the same bytes. `says` are further lines of its metadata."""
     folder.mkdir(parents=True, exist_ok=True)
     module = name.replace("-", "_")
     metadata = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"]
     metadata += [f"Requires-Dist: {requirement}\n" for requirement in requires]
     metadata += [f"Requires-Python: {requires_python}\n"] if requires_python else []
+    metadata += [f"{line}\n" for line in says]
     info = f"{module}-{version}.dist-info"
     tags = "".join(
         f"Tag: {tag.rsplit('-', 1)[0]}-{platform}\n" for platform in tag.rsplit("-", 1)[1].split(".")
@@ -62,6 +64,8 @@ class Server:
         redirects: path to where it redirects.
         truncated: paths whose answer breaks off half-way the first time.
         hashes: whether pages tell the files' sha256.
+        ranges: whether parts of files are sent (RFC 9110, 14.2), as package indexes do.
+        parts: path and ``Range`` of each request for a part.
     """
 
     root: Path
@@ -72,6 +76,8 @@ class Server:
     redirects: dict[str, str] = field(default_factory=dict)
     truncated: set[str] = field(default_factory=set)
     hashes: bool = True
+    ranges: bool = True
+    parts: list[tuple[str, str]] = field(default_factory=list)
 
     def index(self, name: str = "main") -> str:
         """The URL of one index."""
@@ -87,6 +93,7 @@ class Server:
         requires: Iterable[str] = (),
         requires_python: str = "",
         content: str = "",
+        says: Iterable[str] = (),
     ) -> Path:
         """Put a wheel into an index."""
         return write_wheel(
@@ -97,6 +104,7 @@ class Server:
             tag=tag,
             requires_python=requires_python,
             content=content,
+            says=says,
         )
 
     def paths(self, method: str = "GET") -> list[str]:
@@ -162,7 +170,17 @@ def _handler(server: Server) -> type[http.server.BaseHTTPRequestHandler]:
                 self._send(401, b"", {"WWW-Authenticate": "Basic"})
             else:
                 body = self._body()
-                self._send(404 if body is None else 200, body or b"", {})
+                if "Range" in self.headers:
+                    server.parts.append((self.path, self.headers["Range"]))
+                if "Range" in self.headers and server.ranges and body is not None:
+                    self._part(body)
+                else:
+                    self._send(404 if body is None else 200, body or b"", {})
+
+        def _part(self, body: bytes) -> None:
+            first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
+            part = body[int(first) : int(last) + 1]
+            self._send(206, part, {"Content-Range": f"bytes {first}-{last}/{len(body)}"})
 
         def _body(self) -> bytes | None:
             parts = self.path.strip("/").split("/")

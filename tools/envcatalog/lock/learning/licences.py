@@ -123,7 +123,7 @@ def _claims(fields: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 def _by_name(text: str) -> str:
     words = _WORDS.sub(" ", text.lower().strip(" \"'."))
-    name = " ".join(words.replace(" ,", ",").split())
+    name = " ".join(words.split()).replace(" ,", ",")
     return _BY_NAME.get(name) or _spdx(name)
 
 

@@ -87,12 +87,14 @@ class _Asking:
             jobs.put(place)
         for _ in range(min(PARALLEL, len(places))):
             Thread(target=self._work, args=(jobs, done), name="learn", daemon=True).start()
-        answers = Answers()
-        for _ in places:
+        answers, waiting = Answers(), {artefact.sha256: urls for artefact, urls in places}
+        while waiting:
             try:
                 artefact, answer = done.get(timeout=patience)
             except Empty:
+                self._broken.update({origin_of(url): _FAILURES for urls in waiting.values() for url in urls})
                 break
+            del waiting[artefact.sha256]
             if isinstance(answer, Known):
                 answers.known[artefact.sha256] = answer
             elif isinstance(answer, _Whole):
