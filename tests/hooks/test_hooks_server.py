@@ -316,6 +316,25 @@ def test_an_honest_version_of_a_clone_is_taken(served: Workplace) -> None:
     assert push(served.root, "main", "refs/tags/demo@2").returncode == 0
 
 
+def test_history_that_holds_a_version_is_not_pushed_away(served: Workplace) -> None:
+    add_and_push(served)
+    (served.root / "README.md").write_text("Nothing of the catalog\n")
+    served.commit("Write a README")
+    assert push(served.root, "main").returncode == 0
+    git(served.root, "commit", "-q", "--amend", "-m", "Say it better")
+    assert push(served.root, "+main").returncode == 0, "no version is lost"
+    before = origin_refs(served)
+    git(served.root, "reset", "-q", "--hard", "HEAD~2")
+    for spec in ("+main", "+HEAD:main"):
+        done = push(served.root, spec)
+        assert remote_lines(done) == [
+            "error: the push takes the commit of `demo@1` off the branch, and versions stay on it",
+            "hint: pull first, then push without `--force`",
+            "error: the push is refused",
+        ]
+    assert origin_refs(served) == before
+
+
 def test_tags_that_are_no_versions_pass(served: Workplace) -> None:
     git(served.root, "tag", "v1.0")
     git(served.root, "tag", "-a", "-m", "x", "release-2026")

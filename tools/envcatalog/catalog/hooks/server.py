@@ -17,7 +17,7 @@ from pathlib import Path
 from envcatalog.catalog.building.locking import check_locks
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.hooks.images import REGISTRY_KEY, PushedImages, registry_of
-from envcatalog.catalog.hooks.tags import check_tags
+from envcatalog.catalog.hooks.tags import check_history, check_tags
 from envcatalog.catalog.places import SETTINGS_PATH, definition_path, lock_path
 from envcatalog.catalog.policing import Newest, newest_version
 from envcatalog.catalog.publishing.checking import WHERE
@@ -84,7 +84,7 @@ def check_push(
         head = repository.head()
         where = registry_of(repository, at(head) if head else None)
         images = PushedImages(where=where, cache=cache) if where else None
-        refused = check_tags(repository, pushes, at, images=images)
+        refused = check_history(repository, pushes) + check_tags(repository, pushes, at, images=images)
         verdicts += [Verdict(ref=ref, refusals=(error,)) for ref, error in refused]
     return tuple(verdicts)
 

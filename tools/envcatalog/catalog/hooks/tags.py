@@ -50,6 +50,21 @@ def check_tags(
     return refused
 
 
+def check_history(repository: CatalogRepository, pushes: Iterable[Push]) -> list[tuple[str, UserError]]:
+    """The default branch and why it is refused, if a forced push would take commits of versions off it."""
+    branch = default_branch(repository)
+    moved = next((push for push in pushes if push.ref == branch and push.old and push.new), None)
+    if moved is None or is_ancestor(repository, str(moved.old), str(moved.new)):
+        return []
+    left = set(repository.processes.output("rev-list", str(moved.old), f"^{moved.new}").decode().split())
+    lost = [version.reference for version in versions(repository) if version.commit in left]
+    if not lost:
+        return []
+    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+    message = f"the push takes the commit of `{lost[0]}`{more} off the branch, and versions stay on it"
+    return [(moved.ref, Refusal(message, "pull first, then push without `--force`"))]
+
+
 def _order(push: Push) -> tuple[bool, str, int]:
     tag = parse_tag_name(push.ref.removeprefix(IMAGES).removeprefix(TAGS))
     return push.ref.startswith(IMAGES), tag.name if tag else push.ref, tag.number if tag else 0
