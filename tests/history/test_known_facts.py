@@ -342,3 +342,77 @@ def test_show_shortens_many_and_long_licences(light: Light) -> None:
     assert light.run("show", "demo").out.splitlines()[-1] == (
         "  licences     MIT `x` | @acme/all #1 <img src=x one... 1"
     )
+
+
+def test_search_finds_packages_under_a_licence(light: Light) -> None:
+    light.put(
+        "base", {"idna": "3.7"}, debs={"libc6": "2.36-9"}, known={"idna": facts("MIT OR AGPL-3.0-only")}
+    )
+    light.put("demo", {"foo": "1.0", "six": "1.16"}, base="base", known={"foo": facts("agpl-3.0-or-later")})
+    light.put("other", {"zoo": "1.0"}, known={"zoo": facts("MIT")})
+    done = light.run("search", "license:AGPL*")
+    assert (done.code, done.out) == (
+        0,
+        "base  idna  3.7  linux/amd64  MIT OR AGPL-3.0-only\n"
+        "demo  foo   1.0  linux/amd64  agpl-3.0-or-later\n"
+        "demo  idna  3.7  linux/amd64  MIT OR AGPL-3.0-only  from base\n"
+        "2 environments, 3 locks searched; of 1 package no licence is known\n",
+    )
+    found = light.run("search", "licence: mit ", "--format", "json").json
+    assert [(row["environment"], row["package"], row["license"]) for row in found["matches"]] == [
+        ("base", "idna", "MIT OR AGPL-3.0-only"),
+        ("demo", "idna", "MIT OR AGPL-3.0-only"),
+        ("other", "zoo", "MIT"),
+    ]
+    assert (found["unknown"], found["searched"]) == (1, 3)
+    done = light.run("search", "license:SSPL-1.0")
+    assert (done.code, done.out) == (
+        1, "0 environments, 3 locks searched; of 1 package no licence is known\n",
+    )  # fmt: skip
+    assert light.run("search", "license:MIT", "--conda").code == 1
+    light.commit()
+    light.version("demo")
+    assert [
+        row["version"]
+        for row in light.run("search", "license:AGPL*", "--all-versions", "--format", "json").json["matches"]
+    ] == [1, 1]
+    assert light.run("search", "foo", "--format", "json").json["unknown"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("license:",),
+            "error: `license:` names no licence\nhint: write `license:MIT` or `license:AGPL-*`\n",
+        ),
+        (
+            ("license:*",),
+            "error: `license:*` names no licence\nhint: write `license:MIT` or `license:AGPL-*`\n",
+        ),
+        (
+            ("license:A*B",),
+            "error: `license:A*B` names no licence\nhint: write `license:MIT` or `license:AGPL-*`\n",
+        ),
+        (
+            ("license:MIT", "--deb"),
+            "error: Debian packages name no licence in a lock\nhint: leave `--deb` out\n",
+        ),
+    ],
+)
+def test_a_search_that_names_no_licence(light: Light, arguments: tuple[str, ...], said: str) -> None:
+    done = light.run("search", *arguments)
+    assert (done.code, done.out, done.err) == (2, "", said)
+
+
+def test_a_search_of_licences_says_which_locks_it_cannot_read(light: Light) -> None:
+    light.put("demo", {"foo": "1.0"}, known={"foo": facts("MITMIT")})
+    path = light.root / "catalog/demo/lock.json"
+    sound = path.read_bytes()
+    for old, new in ((b'"MITMIT"', b"[]"), (b'"foo"', b"7"), (b'"1.0"', b"{}"), (b'"known"', b'"know"')):
+        path.write_bytes(sound.replace(old, new))
+        done = light.run("search", "license:MIT*")
+        assert done.code == (1 if new == b'"know"' else 2), done
+        assert done.out.startswith("0 environments, 1 locks searched")
+        assert "Traceback" not in done.err
+        assert done.err.startswith("warning: `demo` was not searched: ") or new == b'"know"'

@@ -15,6 +15,7 @@ class Match:
         version: None for the work tree.
         platforms: those on which it is this version.
         inherited_from: the environment whose lock holds it; empty for its own.
+        license: where licences were searched for.
     """
 
     environment: str
@@ -24,6 +25,7 @@ class Match:
     installed: str
     platforms: tuple[str, ...]
     inherited_from: str = ""
+    license: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +39,14 @@ class Unread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """Matches by environment, version and kind; `searched` counts locks."""
+    """Matches by environment, version and kind.
+
+    Attributes:
+        searched: how many locks.
+        unknown: where licences were searched for: how many packages there are of which none is known, by name.
+    """
 
     matches: tuple[Match, ...]
     unread: tuple[Unread, ...]
     searched: int
+    unknown: int | None = None

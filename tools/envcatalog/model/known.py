@@ -85,7 +85,12 @@ def license_of(artefact: Artefact, known: Mapping[str, Known]) -> str:
     found = known.get(artefact.sha256, Known()).license
     if isinstance(artefact, CondaPackage):
         found = artefact.license or found
-    text = " ".join(found.split())
+    return license_text(found)
+
+
+def license_text(text: str) -> str:
+    """A licence as a package names it, with single spaces; empty where it only says that it names none."""
+    text = " ".join(text.split())
     return "" if text.casefold() in _NO_ANSWER else text
 
 

@@ -15,15 +15,12 @@ def search_text(found: SearchResult, *, colour: bool = False) -> str:
             item.package,
             item.installed,
             ", ".join(item.platforms),
+            *((item.license,) if found.unknown is not None else ()),
             f"from {item.inherited_from}" if item.inherited_from else "",
         )
         for item in found.matches
     ]
-    names = len({item.environment for item in found.matches})
-    return (
-        table(rows, colour=colour)
-        + f"{names} environment{'' if names == 1 else 's'}, {found.searched} locks searched\n"
-    )
+    return table(rows, colour=colour) + _totals(found)
 
 
 def search_json(found: SearchResult) -> str:
@@ -39,6 +36,7 @@ def search_json(found: SearchResult) -> str:
                     "platforms": list(item.platforms),
                     "inherited_from": item.inherited_from or None,
                     "kind": item.kind,
+                    "license": item.license or None,
                 }
                 for item in found.matches
             ],
@@ -47,5 +45,14 @@ def search_json(found: SearchResult) -> str:
                 for item in found.unread
             ],
             "searched": found.searched,
+            "unknown": found.unknown,
         }
     )
+
+
+def _totals(found: SearchResult) -> str:
+    names = len({item.environment for item in found.matches})
+    text = f"{names} environment{'' if names == 1 else 's'}, {found.searched} locks searched"
+    if found.unknown:
+        text += f"; of {found.unknown} package{'' if found.unknown == 1 else 's'} no licence is known"
+    return f"{text}\n"

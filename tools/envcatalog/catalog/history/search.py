@@ -1,4 +1,5 @@
-"""`search`: which environments hold a package. The question of a CVE day, so what cannot be answered is said, too.
+"""`search`: which environments hold a package, or one under a licence. The question of a CVE day, so what cannot be
+answered is said, too.
 
 A lock is parsed only if its bytes hold the name: in JSON without a backslash a string is spelled as it is.
 """
@@ -8,10 +9,11 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from envcatalog.catalog.content import Content
-from envcatalog.catalog.history.wanted import Wanted, read_wanted
+from envcatalog.catalog.history.holdings import Holding, holdings, licensed, names_of
+from envcatalog.catalog.history.wanted import Wanted, WantedLicense, read_license, read_wanted
 from envcatalog.catalog.places import lock_path
 from envcatalog.git.trees import LOCK
 from envcatalog.git.versions import versions
@@ -23,9 +25,6 @@ from envcatalog.model.version import Version
 
 if TYPE_CHECKING:
     from envcatalog.catalog.sdk import Catalog
-
-Holding = tuple[PackageKind, str, str, str]  # kind, name, version, platform
-_KEYS: dict[PackageKind, str] = {"python": "wheels", "deb": "debs", "conda": "conda"}
 
 
 def search(
@@ -39,10 +38,9 @@ def search(
     """Search the locks of the work tree, of all versions, or of the versions that an alias names.
 
     Raises:
-        UserError: the text is no package with a condition, or the catalog has no such alias.
+        UserError: the text is no package with a condition and no licence, or the catalog has no such alias.
     """
-    wanted = read_wanted(text, kind)
-    finder = _Finder(wanted)
+    finder = _Finder(read_license(text, kind) or read_wanted(text, kind))
     if not all_versions and alias is None:
         finder.work_tree(catalog.content)
     else:
@@ -82,9 +80,10 @@ def _check_alias(catalog: Catalog, alias: str) -> None:
 class _Finder:
     """Collects matches."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted | WantedLicense) -> None:
         self._wanted = wanted
-        self._needles = [f'"{name}"'.encode() for name in set(wanted.names.values())]
+        self._needles = [f'"{name}"'.encode() for name in names_of(wanted)]
+        self._unknown: set[str] = set()
         self._matches: list[Match] = []
         self._unread: list[Unread] = []
         self._searched = 0
@@ -134,16 +133,24 @@ class _Finder:
     def result(self) -> SearchResult:
         """All of it, in order."""
         ordered = sorted(
-            self._matches, key=lambda item: (item.environment, item.version or 0, item.kind, item.installed)
+            self._matches,
+            key=lambda item: (item.environment, item.version or 0, item.kind, item.package, item.installed),
         )
-        return SearchResult(matches=tuple(ordered), unread=tuple(self._unread), searched=self._searched)
+        return SearchResult(
+            matches=tuple(ordered),
+            unread=tuple(self._unread),
+            searched=self._searched,
+            unknown=len(self._unknown) if isinstance(self._wanted, WantedLicense) else None,
+        )
 
     def _held(self, name: str, number: int | None, data: bytes) -> tuple[Holding, ...]:
         self._searched += 1
-        if b"\\" not in data and not any(needle in data for needle in self._needles):
+        if self._needles and b"\\" not in data and not any(needle in data for needle in self._needles):
             return ()
         try:
-            return tuple(_holdings(data, self._wanted))
+            if isinstance(self._wanted, WantedLicense):
+                return tuple(licensed(data, self._wanted, self._unknown))
+            return tuple(holdings(data, self._wanted))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             try:
                 load_lock(data, lock_path(name))  # says what is wrong
@@ -155,10 +162,10 @@ class _Finder:
 
     def _add(self, name: str, number: int | None, chain: Iterable[tuple[str, tuple[Holding, ...]]]) -> None:
         for source, held in chain:
-            grouped: dict[tuple[PackageKind, str, str], list[str]] = {}
-            for kind, package, installed, platform in held:
-                grouped.setdefault((kind, package, installed), []).append(platform)
-            for (kind, package, installed), platforms in grouped.items():
+            grouped: dict[tuple[PackageKind, str, str, str], list[str]] = {}
+            for kind, package, installed, platform, license_ in held:
+                grouped.setdefault((kind, package, installed, license_), []).append(platform)
+            for (kind, package, installed, license_), platforms in grouped.items():
                 self._matches.append(
                     Match(
                         environment=name,
@@ -168,6 +175,7 @@ class _Finder:
                         installed=installed,
                         platforms=tuple(sorted(platforms)),
                         inherited_from="" if source == name else source,
+                        license=license_,
                     )
                 )
 
@@ -182,22 +190,6 @@ def _chain(
         if one in own:
             yield one, own[one]
         one = bases.get(one)
-
-
-def _holdings(data: bytes, wanted: Wanted) -> Iterator[Holding]:
-    value: Any = json.loads(data)
-    for platform, block in value["platforms"].items():
-        for kind, name in wanted.names.items():
-            for item in _items(block, kind):
-                if item["name"] == name and wanted.accepts(kind, item["version"]):
-                    yield kind, name, item["version"], platform
-
-
-def _items(block: dict[str, Any], kind: PackageKind) -> list[Any]:
-    items = list(block.get(_KEYS[kind], ()))
-    if kind == "python":  # a source archive that is unpacked is a project as well
-        items += [item for item in block.get("files", ()) if item["source"].startswith("index:")]
-    return items
 
 
 def _base(data: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""What is searched for: a package by name, and which of its versions, by PEP 440 or by Debian's relations."""
+"""What is searched for: a licence, or a package by name and which of its versions, by PEP 440 or Debian's relations."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from envcatalog.definition.licenses import mentions
 from envcatalog.model.errors import UserError
 from envcatalog.model.history import PackageKind
 
@@ -18,6 +19,7 @@ _CONDA = re.compile(
     r"(?:(?:(?:>=|<=|==|!=|~=|=|<|>)\s*[0-9A-Za-z_]|[0-9])[0-9A-Za-z_.+!*-]*\s*(?:[,|]\s*|\Z))*\Z"
 )
 _DEBIAN = {"<": "<<", ">": ">>", "==": "="}
+_LICENSE = re.compile(r"\s*licen[cs]e:(?P<pattern>.*)\Z", re.DOTALL)
 _LONGEST = 200
 
 Accepts = Callable[[str], bool]
@@ -42,6 +44,38 @@ class Wanted:
         if key not in self._known:
             self._known[key] = self.conditions[kind](version)
         return self._known[key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedLicense:
+    """A licence, exactly or with ``*`` at the end, whatever it is joined with in an expression."""
+
+    pattern: str
+    kinds: tuple[PackageKind, ...]
+    _known: dict[str, bool] = field(default_factory=dict)
+
+    def accepts(self, license_: str) -> bool:
+        """Whether a package with this licence is wanted; asked once for each licence."""
+        if license_ not in self._known:
+            self._known[license_] = mentions(license_, (self.pattern,))
+        return self._known[license_]
+
+
+def read_license(text: str, kind: PackageKind | None = None) -> WantedLicense | None:
+    """Read ``license:AGPL-*``; None where the text is about a package.
+
+    Raises:
+        UserError: it names no licence, or Debian packages are asked for, of which none is known.
+    """
+    match = _LICENSE.match(text)
+    if match is None:
+        return None
+    pattern = " ".join(match["pattern"].split())
+    if not pattern.strip("*") or "*" in pattern[:-1] or len(text) > _LONGEST:
+        raise UserError(f"`{text[:80]}` names no licence", "write `license:MIT` or `license:AGPL-*`")
+    if kind == "deb":
+        raise UserError("Debian packages name no licence in a lock", "leave `--deb` out")
+    return WantedLicense(pattern=pattern, kinds=(kind,) if kind else ("python", "conda"))
 
 
 def read_wanted(text: str, kind: PackageKind | None = None) -> Wanted:
@@ -131,7 +165,8 @@ def _python_name(name: str) -> str:
 def _not_wanted(text: str) -> UserError:
     return UserError(
         f"`{text[:80]}` is no package with a condition on its version",
-        "write `urllib3`, `urllib3<2.2`, `numpy>=1.26,<2`, or `libssl3<3.0.15` for a Debian package",
+        "write `urllib3`, `urllib3<2.2`, `numpy>=1.26,<2`, or `libssl3<3.0.15` for a Debian package; "
+        "`license:AGPL-*` for a licence",
     )
 
 

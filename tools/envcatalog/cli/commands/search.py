@@ -29,6 +29,9 @@ def command(
 ) -> int:
     """Say which environments hold a package, as `urllib3<2.2` or, for Debian, `libssl3<3.0.15`.
 
+    `license:AGPL-*` finds Python and conda packages under a licence, whatever else they may be used under; of how many
+    packages the locks know none is said, too.
+
     Locks are searched, those of inherited environments included; what is inside a base image is in no lock. Exit code,
     as grep's: 0 found, 1 not found, 2 an error, also when nothing was found but a lock could not be read.
     """
