@@ -170,3 +170,22 @@ def test_errors_are_readable(catalog: Workplace) -> None:
     assert done.code == 2
     assert "error: conda channels cannot be read (`owm`): " in done.err
     assert "Traceback" not in done.err
+
+
+def test_installed_sizes_are_learnt_and_compared_with_the_packages(catalog: Workplace) -> None:
+    catalog.lock()
+    path = catalog.root / "catalog/demo/lock.json"
+    lock = json.loads(path.read_bytes())
+    packages = {item["name"]: item["sha256"] for item in lock["platforms"]["linux/amd64"]["conda"]}
+    assert lock["known"] == {
+        packages["lib"]: {"installed": 0},
+        packages["tool"]: {"installed": 2},
+    }
+    lock["known"][packages["tool"]] = {"installed": 1}
+    path.write_text(json.dumps(lock))
+    done = catalog.run("build")
+    assert done.code == 1
+    assert done.err.splitlines()[-2] == (
+        "error: the lock of `demo` says that `tool` 1.9 takes 1 bytes when installed, "
+        "but the file itself says 2"
+    )
