@@ -80,3 +80,28 @@ def test_a_push_is_held_to_the_policy(with_origin: Workplace) -> None:
     set_policy(with_origin, "  owners: {}\n" + exceptions)
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
+
+
+def test_what_wheels_say_of_their_licence_is_judged_and_shown(workplace: Workplace) -> None:
+    workplace.index.add("delta", "1.0", says=["License-Expression: GPL-3.0-only OR MIT"])
+    workplace.index.add("delta", "2.0", says=["License-Expression: AGPL-3.0-only"])
+    workplace.add("demo", "delta<2", "alpha<2")
+    set_policy(workplace, "  licenses: {banned: [GPL-3.0*, AGPL-*], reason: Ask legal}\n")
+    workplace.published()
+    assert found(workplace) == []
+    workplace.edit("demo", "    - delta<2\n", "    - delta>=2\n")
+    workplace.lock("demo")
+    assert found(workplace) == [
+        ("error", "`delta` has the licence `AGPL-3.0-only`, which is banned: Ask legal"),
+    ]
+    lines = workplace.run("diff", "demo").out.splitlines()
+    assert (
+        lines[0]
+        == "upgraded  python.packages.delta  1.0 -> 2.0  licence GPL-3.0-only OR MIT -> AGPL-3.0-only"
+    )
+    (installed,) = workplace.run("diff", "demo", "--format", "json").json["sizes"]["installed"].values()
+    assert installed["unknown"] == {"before": 0, "after": 0}
+    assert installed["after"] - installed["before"] == installed["growth"]
+    assert "  licences     AGPL-3.0-only 1, unknown 1" in workplace.run("show", "demo").out.splitlines()
+    set_policy(workplace, "  licenses: {unknown: refuse}\n")
+    assert found(workplace) == [("error", "the licence of `alpha` is not known")]

@@ -78,6 +78,44 @@ def test_two_secrets_on_a_line_are_both_struck_out() -> None:
     assert "AKIA" not in problems_text(found, colour=False)
 
 
+DOCKERFILE = b"""FROM scratch
+ARG PLAIN=x KEY="AKIAIOSFODNN7EXAMPLE" BARE
+ENV API_TOKEN ghp_a1B2a1B2a1B2a1B2a1B2a1B2a1B2a1B2a1B2
+ENV HOME=/app \\
+    DB_PASSWORD='hunter2hunter2'
+"""
+
+
+def test_build_arguments_and_what_a_dockerfile_sets_are_judged_too() -> None:
+    text = "name: demo\nmanaged: user\ndockerfile: {args: {KEY: AKIAIOSFODNN7EXAMPLE, MODEL: '2'}}\n"
+    settings = "policy: {secrets: {}}"
+    said = judge(settings, {"demo": text}, more={"catalog/demo/Dockerfile": DOCKERFILE}).splitlines()
+    revoke = "  hint: it is in Git and would be in the image: revoke it, and give a new one to the build by `--secret`"
+    there = "demo/environment.yaml:3:1+10 error policy-secrets: the variable"
+    assert said == [
+        f"{there} `API_TOKEN` on line 3 of the Dockerfile looks like a secret (GitHub Token)",
+        revoke,
+        f"{there} `DB_PASSWORD` on line 4 of the Dockerfile looks like a secret (Secret Keyword)",
+        revoke,
+        f"{there} `KEY` on line 2 of the Dockerfile looks like a secret (AWS Access Key)",
+        revoke,
+        "demo/environment.yaml:3:26+20 error policy-secrets: the build argument `KEY` looks like a secret "
+        "(AWS Access Key)",
+        revoke,
+    ]
+
+
+def test_another_problem_on_the_line_of_a_secret_does_not_show_it() -> None:
+    text = "name: demo\nbase: {debian: bookworm}\nowners: ['@x/y']\nvariables: {A: AKIAIOSFODNN7EXAMPLE}\n"
+    flow = "{name: demo, base: {debian: bookworm}, owners: ['@x/y'], variables: {A: AKIAIOSFODNN7EXAMPLE}}\n"
+    settings = b"policy: {secrets: {}, owners: {minimum: 1, allowed: ['@acme/*']}}"
+    for written in (text, flow):
+        files = {"catalog/demo/environment.yaml": written.encode(), "catalog/catalog.yaml": settings}
+        found = validate(Content(Files(files))).problems
+        assert [item.code for item in found] == ["policy-owners", "policy-secrets"]
+        assert "AKIA" not in problems_text(found, colour=False)
+
+
 @pytest.mark.parametrize(
     "value", ["a" * 4096, "=" * 4096, "password=" * 400, "eyJ" * 1300, "https://" * 500 + "@"]
 )

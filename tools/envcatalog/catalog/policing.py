@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from envcatalog.catalog.content import Content
-from envcatalog.catalog.places import lock_path
+from envcatalog.catalog.places import environment_folder, lock_path
 from envcatalog.definition.policy import LockText, check_policy
-from envcatalog.definition.policy_subject import Before, Subject, download_sizes
+from envcatalog.definition.policy_subject import Before, DockerfileVariable, Subject, download_sizes
 from envcatalog.definition.reader import Reading, SettingsReading
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.versions import latest_of_each
@@ -18,6 +19,9 @@ from envcatalog.model.lock import Lock
 from envcatalog.model.policy import Policy
 from envcatalog.model.problem import Problem
 from envcatalog.model.version import Version
+
+if TYPE_CHECKING:
+    from envcatalog.formats.docker.dockerfile import Parsed
 
 Newest = Callable[[str, Lock | None], Before]
 
@@ -52,7 +56,12 @@ def policy_problems(
         # A Dockerfile's images are bases, and only its lock says what they are.
         read = needs_locks or (policy.base is not None and chain[-1].dockerfile is not None)
         locks = tuple(_lock(content, item.name) if read else None for item in chain)
-        subjects[name] = Subject(chain=chain, locks=locks, before=_before(newest, name, locks[-1]))
+        subjects[name] = Subject(
+            chain=chain,
+            locks=locks,
+            dockerfile=_dockerfile(content, chain[-1]) if policy.secrets is not None else (),
+            before=_before(newest, name, locks[-1]),
+        )
         if locks[-1] is not None and policy.banned:
             data = content.source.read(lock_path(name)) or b""
             texts[name] = LockText(path=lock_path(name), text=data.decode(errors="replace"))
@@ -93,6 +102,35 @@ def _before(newest: Newest | None, name: str, lock: Lock | None) -> Callable[[],
     if newest is None:
         return lambda: Before(unknown="Git was not asked for the newest version")
     return lambda: newest(name, lock)
+
+
+def _dockerfile(content: Content, environment: Environment) -> tuple[DockerfileVariable, ...]:
+    if environment.dockerfile is None:
+        return ()
+    from envcatalog.formats.docker.source import read_source
+
+    try:
+        found = read_source(
+            environment, content.folder(environment.name), environment_folder(environment.name)
+        )
+    except Refusal:  # reported as `dockerfile-context`
+        return ()
+    return () if isinstance(found, tuple) else tuple(_set_there(found.parsed))
+
+
+def _set_there(parsed: Parsed) -> Iterator[DockerfileVariable]:
+    from envcatalog.formats.docker.expand import assignments
+
+    for item in parsed.instructions:
+        if item.keyword not in ("ENV", "ARG"):
+            continue
+        pairs = list(assignments(item.value, parsed.escape))
+        if item.keyword == "ENV" and pairs and pairs[0][1] is None:  # `ENV NAME the rest`
+            name, _, rest = item.value.partition(" ")
+            pairs = [(name, rest)]
+        for name, value in pairs:
+            if value:
+                yield DockerfileVariable(name=name, value=value.strip(" \"'"), line=item.line)
 
 
 def _chain(name: str, readings: Mapping[str, Reading]) -> tuple[Environment, ...]:

@@ -10,6 +10,7 @@ from envcatalog.catalog.building.folder_problems import folder_problems
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.places import SETTINGS_PATH, lock_path
 from envcatalog.catalog.policing import Newest, policy_problems
+from envcatalog.definition.policy_secrets import without_secrets
 from envcatalog.definition.reader import Reading, SettingsReading, read_settings
 from envcatalog.definition.rules import check_catalog
 from envcatalog.lock.folders import HINT, outside_folders
@@ -86,7 +87,8 @@ def validate(
         checked=len(checked),
         problems=tuple(
             sorted(
-                set(problems), key=lambda item: (item.file, item.line, item.column, item.code, item.message)
+                set(without_secrets(problems)),
+                key=lambda item: (item.file, item.line, item.column, item.code, item.message),
             )
         ),
     )

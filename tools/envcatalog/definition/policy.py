@@ -68,11 +68,10 @@ def check_policy(
 def _all(subject: Subject, policy: Policy, settings: SettingsReading) -> Iterator[Breach]:
     assert settings.settings is not None
     yield from breaches(subject, policy, settings.settings)
-    spark = subject.environment.spark
-    if policy.secrets is not None and (subject.environment.variables or (spark and spark.conf)):
+    if policy.secrets is not None:
         from envcatalog.definition.policy_secrets import secret_breaches
 
-        yield from secret_breaches(subject.environment, policy.secrets)
+        yield from secret_breaches(subject, policy.secrets)
 
 
 def _is_over(item: PolicyException, today: str) -> bool:
@@ -98,7 +97,7 @@ def _problem(breach: Breach, reading: Reading, lock: LockText | None) -> Problem
     if breach.locked and lock is not None:
         return _in_lock(breach, lock, code, message)
     problem = reading.located.problem(code, message, breach.path, breach.hint, severity, at_key=breach.at_key)
-    if breach.rule == "secrets":
+    if breach.rule == "secrets" and not breach.at_key:
         from envcatalog.definition.policy_secrets import without_secret
 
         return without_secret(problem)

@@ -7,15 +7,16 @@ which would send what it finds to the service it seems to belong to.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from envcatalog.definition.policy_subject import Breach
-from envcatalog.model.environment import Environment
+from envcatalog.definition.finding import Path
+from envcatalog.definition.policy_subject import Breach, Subject
 from envcatalog.model.policy import PlainRule
 from envcatalog.model.problem import Problem
 
+CODE = "policy-secrets"
 LONGEST = 4096
 _DETECTORS = (
     *("ArtifactoryDetector", "AWSKeyDetector", "AzureStorageKeyDetector", "BasicAuthDetector"),
@@ -33,6 +34,10 @@ _FILTERS = (
     "is_templated_secret",
 )
 
+_IN_IMAGE = "it is in Git and would be in every image: revoke it, and pass a new one when the image is run"
+_IN_HISTORY = (
+    "it is in Git and would be in the image: revoke it, and give a new one to the build by `--secret`"
+)
 _KEY = re.compile(r"\s*\w+\s*:\s*\Z")
 _SEEN = re.compile(r"\S")
 
@@ -50,23 +55,34 @@ def detectors() -> Iterator[None]:
         yield
 
 
-def secret_breaches(environment: Environment, rule: PlainRule) -> Iterator[Breach]:
-    """A breach for each variable and Spark property that looks like a secret; the value is in no message."""
+def secret_breaches(subject: Subject, rule: PlainRule) -> Iterator[Breach]:
+    """A breach for each variable, build argument and Spark property that looks like a secret.
+
+    The value is in no message.
+    """
+    environment = subject.environment
+    variables = [(name, value, f"variable `{name}`") for name, value in environment.variables]
+    yield from _breaches(variables, ("variables",), rule, _IN_IMAGE)
     conf = environment.spark.conf if environment.spark else ()
-    places: list[tuple[str, tuple[str, ...], str, str]] = [
-        ("variable", ("variables",), *item) for item in environment.variables
-    ]
-    places += [("Spark property", ("spark", "conf"), *item) for item in conf]
-    for noun, path, name, value in places:
+    properties = [(name, value, f"Spark property `{name}`") for name, value in conf]
+    yield from _breaches(properties, ("spark", "conf"), rule, _IN_IMAGE)
+    args = environment.dockerfile.args if environment.dockerfile else ()
+    arguments = [(name, value, f"build argument `{name}`") for name, value in args]
+    yield from _breaches(arguments, ("dockerfile", "args"), rule, _IN_HISTORY)
+    for item in subject.dockerfile:
+        what = f"variable `{item.name}` on line {item.line} of the Dockerfile"
+        for breach in _breaches([(item.name, item.value, what)], (), rule, _IN_HISTORY):
+            yield replace(breach, path=("dockerfile",), at_key=True)
+
+
+def _breaches(
+    places: Iterable[tuple[str, str, str]], path: Path, rule: PlainRule, hint: str
+) -> Iterator[Breach]:
+    for name, value, what in places:
         kinds = _kinds(name.replace(".", "_"), value)  # the detectors know names of variables
         if kinds:
-            yield Breach(
-                rule="secrets",
-                message=f"the {noun} `{name}` looks like a secret ({', '.join(kinds)})",
-                path=(*path, name),
-                reason=rule.reason,
-                hint="it is in Git and would be in every image: revoke it, and pass a new one when the image is run",
-            )
+            message = f"the {what} looks like a secret ({', '.join(kinds)})"
+            yield Breach(rule="secrets", message=message, path=(*path, name), reason=rule.reason, hint=hint)
 
 
 def without_secret(problem: Problem) -> Problem:
@@ -76,6 +92,18 @@ def without_secret(problem: Problem) -> Problem:
     if not _KEY.match(key):
         key = _SEEN.sub("*", key)
     return replace(problem, source=key + "*" * len(rest))
+
+
+def without_secrets(problems: Iterable[Problem]) -> list[Problem]:
+    """All problems; of those that share a line with a secret that was found, the line is struck out."""
+    problems = list(problems)
+    lines = {(item.file, item.line) for item in problems if item.code == CODE}
+    return [
+        replace(item, source=_SEEN.sub("*", item.source))
+        if item.code != CODE and (item.file, item.line) in lines
+        else item
+        for item in problems
+    ]
 
 
 def _kinds(name: str, value: str) -> list[str]:

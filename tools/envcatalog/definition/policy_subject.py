@@ -26,6 +26,15 @@ class Before:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DockerfileVariable:
+    """What a line of a Dockerfile sets by `ENV`, or proposes by `ARG`; the value without its quotes."""
+
+    name: str
+    value: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """An environment that is judged, with those that it inherits from.
 
@@ -33,10 +42,12 @@ class Subject:
         chain: the root first, the environment itself last.
         locks: of the chain, in the same order; None where there is none that can be read.
         before: asked for the rule `growth` alone.
+        dockerfile: its variables, read for the rule `secrets` alone.
     """
 
     chain: tuple[Environment, ...]
     locks: tuple[Lock | None, ...]
+    dockerfile: tuple[DockerfileVariable, ...] = ()
     before: Callable[[], Before] = Before
 
     @property
