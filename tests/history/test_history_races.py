@@ -7,13 +7,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from envcatalog.catalog.publishing import publish, tagging
+from envcatalog.catalog.publishing.actions import plan_actions
+from envcatalog.catalog.sdk import Catalog
 from envcatalog.model.seams import Repository
+from support.catalog_fixtures import second_machine
 from support.catalogs import Workplace, git
 
 MANY = 20
@@ -205,3 +210,33 @@ def test_a_number_that_somebody_tagged_meanwhile_is_not_overwritten(workplace: W
     )
     assert place.layout()["demo:2"] == first
     assert "registry-tag-moved" in place.run("verify", "--registry", place.images).out
+
+
+@pytest.mark.parametrize("remote", [None, "origin"])
+def test_who_publishes_between_git_and_registry_is_waited_for(
+    with_origin: Workplace, tmp_path: Path, remote: str | None
+) -> None:
+    """Git was asked, then somebody made version 2, then the registry was asked: its tag 2 is no lost version."""
+    place = with_origin
+    if remote is None:
+        git(place.root, "remote", "remove", "origin")
+    place.add("demo", "alpha<2", more="variables: {NUMBER: '0'}\n")
+    assert place.published("demo") == [("demo", 1, "published", "new")]
+    if remote is None:
+        git(place.root, "worktree", "add", "-q", "--detach", str(tmp_path / "other"))
+        other = replace(place, root=tmp_path / "other")
+    else:
+        git(place.root, "push", "-q", "origin", "main")
+        other = second_machine(place, tmp_path / "other")
+    for number, one in enumerate((place, other), start=1):
+        one.edit("demo", "NUMBER: '0'", f"NUMBER: '{number}'")
+        one.lock()
+        one.commit()
+    with Catalog.open(place.root, cache=place.cache) as catalog:
+        versions = catalog.versions_of(["demo"], remote=remote)
+        assert [version.number for version in versions("demo")] == [1]
+        assert other.published("demo") == [("demo", 2, "published", "definition changed")]
+        with closing(catalog.open_registry(place.images)) as registry:
+            content = catalog.at(catalog.repository.require_head())
+            [action] = plan_actions(content, ["demo"], versions, catalog.at, registry)
+    assert (action.action, action.version, action.reason) == ("build", 3, "definition changed")

@@ -138,6 +138,6 @@ class OpenCatalog:
             return f"oci:{self.repository.root / where.removeprefix('oci:')}"
         return where
 
-    def versions_of(self, names: Sequence[str]) -> VersionsByName:
+    def versions_of(self, names: Sequence[str], *, remote: str | None = None) -> VersionsByName:
         """Versions by name, ascending, for many names at once."""
-        return VersionsByName(self.repository, names, self.passed_over)
+        return VersionsByName(self.repository, names, self.passed_over, remote=remote)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from envcatalog.catalog.building.choosing import chosen_builder, own_builder
 from envcatalog.catalog.content import Content, Stale
 from envcatalog.catalog.lifecycle import kept_archived
-from envcatalog.git.suspicion import Suspicion
+from envcatalog.catalog.publishing.disorder import Versions, disorder, gap, moved
 from envcatalog.git.trees import FOLDER
 from envcatalog.model.errors import ProblemsFound, Refusal, UserError
 from envcatalog.model.plan import Action, ActionKind, ImagePlan
@@ -19,16 +18,6 @@ from envcatalog.model.version import Version
 
 LATEST = "latest"
 At = Callable[[str], Content]
-
-
-class Versions(Protocol):
-    """What Git's tags say of an environment, by its name."""
-
-    def __call__(self, name: str) -> Sequence[Version]:
-        """Its versions, ascending."""
-
-    def suspicious(self, name: str) -> Sequence[Suspicion]:
-        """What stands in the place of a version and is none."""
 
 
 def plan_actions(
@@ -54,17 +43,20 @@ def plan_actions(
     actions: dict[str, Action] = {}
     stale: dict[str, Action] = {}
     for name in content.order(names):
-        known = versions(name)
-        odd = versions.suspicious(name)
         try:
-            action = _disorder(name, odd[0]) if odd else _action(content, name, known, at, registry)
+            action = disorder(name, versions) or _settled(content, name, versions, at, registry)
         except Stale as error:
             action = Action(environment=name, action="refuse", reason=error.reason, hint=error.hint)
             stale[name] = action
+        known = versions(name)
         kept = action if archived else kept_archived(content, action, known, at)
         actions[name] = kept if kept is action else _archive(content, kept, known, registry)
     actions |= _problems_first(content, [name for name in stale if actions[name] is stale[name]])
-    return tuple(_with_builder(content, action) for action in actions.values())
+    return tuple(_with_builder(content, _with_gap(action, versions)) for action in actions.values())
+
+
+def _with_gap(action: Action, versions: Versions) -> Action:
+    return action if action.hint else replace(action, hint=gap(versions(action.environment)))
 
 
 def _problems_first(content: Content, names: Sequence[str]) -> dict[str, Action]:
@@ -95,16 +87,6 @@ def _with_builder(content: Content, action: Action) -> Action:
     except Refusal:  # what the command asks for is impossible, and the action says so
         choice = own_builder(environment)
     return replace(action, builder=choice.builder, builder_reason=choice.reason)
-
-
-def _disorder(name: str, odd: Suspicion) -> Action:
-    """No version is made on top of tags that somebody else has written: the numbers may be wrong."""
-    return Action(
-        environment=name,
-        action="refuse",
-        reason=f"tag `{odd.where.removeprefix('refs/tags/')}` {odd.reason}",
-        hint=f"run `envcat verify {name}`",
-    )
 
 
 def wanted_tags(aliases: Iterable[tuple[str, int]], versions: Sequence[Version]) -> dict[str, Version]:
@@ -138,9 +120,17 @@ def moving_tags(
     return {tag: version for tag, version in wanted.items() if repository.head(tag) != version.image}
 
 
-def _action(
-    content: Content, name: str, versions: Sequence[Version], at: At, registry: Registry | None
-) -> Action:
+def _settled(content: Content, name: str, versions: Versions, at: At, registry: Registry | None) -> Action:
+    """The action; Git is asked first, so a publisher who came in between looks like a number that Git has lost."""
+    while True:
+        action = _action(content, name, versions, at, registry)
+        doubtful = registry is not None and action.action == "refuse" and action.plan
+        if not doubtful or not versions.again(name):
+            return action
+
+
+def _action(content: Content, name: str, tags: Versions, at: At, registry: Registry | None) -> Action:
+    versions = tags(name)
     try:
         plan = content.plan(name)
     except Stale:  # whether a lock would help is asked for all of them at once
@@ -149,6 +139,8 @@ def _action(
         return _with_problems(name, error)
     except UserError as error:
         return Action(environment=name, action="refuse", reason=error.message, hint=error.hint)
+    if refused := moved(content, name, plan.digest, tags):
+        return refused
     existing = next((item for item in versions if item.plan == plan.digest), None)
     repository = registry.repository(name) if registry else None
     if existing is None:

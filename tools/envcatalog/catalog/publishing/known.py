@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from envcatalog.catalog.places import lock_path
+from envcatalog.git.remote import sync_versions
 from envcatalog.git.repository import CatalogRepository
+from envcatalog.git.source import OTHER_LIMIT
 from envcatalog.git.suspicion import Suspicion
 from envcatalog.git.tag_object import parse_tag_name
 from envcatalog.git.versions import scan
+from envcatalog.model.errors import UserError
 from envcatalog.model.seams import Progress, Silent
 from envcatalog.model.version import Version
 
@@ -34,15 +38,22 @@ class VersionsByName:
 
     Args:
         passed_over: told of each tag that looks like a version and stands in no version's place.
+        remote: where `again` looks for what is new, too.
     """
 
     MANY = 4
     MOST = 1000
 
     def __init__(
-        self, repository: CatalogRepository, names: Sequence[str], passed_over: PassedOver | None = None
+        self,
+        repository: CatalogRepository,
+        names: Sequence[str],
+        passed_over: PassedOver | None = None,
+        *,
+        remote: str | None = None,
     ) -> None:
         self._repository = repository
+        self._remote = remote
         self._say = passed_over or PassedOver(Silent())
         self._found: dict[str, list[Version]] = {}
         self._suspicious: dict[str, list[Suspicion]] = {}
@@ -61,6 +72,27 @@ class VersionsByName:
         """What stands in the place of a version of the name, or of the record of one's image, and is none."""
         self(name)
         return tuple(self._suspicious.get(name, ()))
+
+    def again(self, name: str) -> bool:
+        """Ask once more; whether there are other versions than before.
+
+        Raises:
+            UserError: the remote cannot be reached.
+        """
+        before = self(name)
+        if self._remote is not None:
+            sync_versions(self._repository, self._remote, [name])
+        del self._found[name]
+        return self(name) != before
+
+    def lock_of(self, version: Version) -> bytes | None:
+        """The lock file in a version's commit; None where there is none or where the commit is not here."""
+        place = f"{version.commit}:{lock_path(version.name)}"
+        try:
+            found = self._repository.objects.read(place, limit=OTHER_LIMIT, missing_too=True)
+        except UserError:  # a partial clone without it, or a broken object
+            return None
+        return found.data if found.kind == "blob" and found.size <= OTHER_LIMIT else None
 
     def _read(self, name: str | None, only: Collection[str] | None = None) -> None:
         scanned = scan(self._repository, name, only=only)

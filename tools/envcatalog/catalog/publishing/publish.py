@@ -70,7 +70,7 @@ def publish_names(
     remote = remote_in_step(catalog, names)
     content = catalog.at(commit)
     with closing(catalog.open_registry(registry)) as opened:
-        versions = catalog.versions_of(names)
+        versions = catalog.versions_of(names, remote=remote)
         actions = plan_actions(content, names, versions, catalog.at, opened, archived=archived)
         warn_of_actions(content, actions, versions, catalog.progress)
         run = _Run(
