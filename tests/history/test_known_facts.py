@@ -86,8 +86,24 @@ def test_the_platforms_of_a_package_are_known_together_or_not() -> None:
     assert moved(old, half) == [(PATH, "upgraded", "1.0", "2.0", "")]
     both = side(files[0], arm64=files[1], known=licensed(c="MIT", d="ISC"))
     assert moved(old, both) == [(PATH, "upgraded", "1.0", "2.0", "MIT -> ISC, MIT")]
+    # only the files that one side has count
+    other = side(wheel("foo", "a"), arm64=(wheel("foo", "c"),), known=licensed(a="MIT", c="ISC"))
+    assert moved(old, other) == [(PATH, "changed", "1.0", "1.0", "MIT -> ISC")]
+    assert moved(other, old) == [(PATH, "changed", "1.0", "1.0", "ISC -> MIT")]
     # a platform that is new has nothing to be compared with
     assert moved(side(wheel("foo", "a"), known=licensed(a="MIT")), old) == []
+
+
+def test_of_two_answers_the_later_one_holds_and_none_is_no_answer() -> None:
+    first = side(wheel("foo", "a"), known={"a": Known(installed=5, license="MIT")}).lock
+    for other, both in (
+        (Known(installed=7), Known(installed=7, license="MIT")),
+        (Known(license="ISC"), Known(installed=5, license="ISC")),
+        (Known(installed=0), Known(installed=0, license="MIT")),
+        (Known(), Known(installed=5, license="MIT")),
+    ):
+        second = side(wheel("foo", "a"), known={"a": other}).lock
+        assert learnt((first, second)) == {"a" * 64: both}
 
 
 @pytest.mark.parametrize("text", ["", "UNKNOWN", " NoAssertion "])

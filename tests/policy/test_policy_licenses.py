@@ -227,7 +227,8 @@ def test_a_parents_packages_are_judged_at_the_parent() -> None:
         "demo/environment.yaml:5:14+10 error policy-licenses: `alpha` has the licence `AGPL-3.0-only`, which is not "
         "allowed\n  hint: the policy allows `MIT`\n"
     )
-    assert judge(BASIC + "{allowed: [MIT]}\n", definitions, locks, names=("child",)) == ""
+    for rule in ("{allowed: [MIT]}", "{allowed: [MIT], unknown: refuse}"):
+        assert judge(f"{BASIC}{rule}\n", definitions, locks, names=("child",)) == ""
 
 
 def test_problems_at_one_place_come_in_the_same_order_each_time() -> None:
