@@ -35,12 +35,13 @@ class Truth:
                     self._said.setdefault(sha256, []).append((environment.name, known))
 
     def check(self, artefact: Artefact, path: Path) -> None:
-        """Compare an artefact with what is said of it; one that is malformed is left to the builder.
+        """Compare an artefact with what is said of it; one that is malformed is left to the builder. Any thread may.
 
         Raises:
             Refusal: a lock says what the artefact does not.
         """
-        said = self._said.get(artefact.sha256)
+        # Once: an archive may be in several layers, and an error of one of them ends the build.
+        said = self._said.pop(artefact.sha256, ())
         if not said:
             return
         from envcatalog.lock.learning.archives import BadArchiveError, read_archive
