@@ -131,6 +131,74 @@ def test_the_steps_of_the_workflow(change: Workplace, tmp_path: Path) -> None:
         assert CANARY not in validated.log + planned.log + planned.summary
 
 
+POLICY = "policy:\n  banned:\n    - {package: 'alpha<2', reason: CVE-2024-1}\n"
+SAID = """
+### Settings
+
+`catalog/catalog.yaml` is edited, and this change is judged by what it says now.
+
+| Change | Path | Before | After |
+| --- | --- | --- | --- |
+| changed | `aliases` | `staging, prod` | `prod, staging` |
+| removed | `policy.banned` | `package: alpha<2, reason: CVE-2024-1` |  |
+| added | `policy.banned` |  | `package: alpha<1, reason: CVE-2024-1` |
+
+#### What the settings before would refuse
+
+| File | Problem |
+| --- | --- |
+| `catalog/demo/environment.yaml` | `\\x60alpha<2\\x60 is banned, and \\x601.0\\x60 is locked: CVE-2024-1` |
+
+### Changes
+"""
+
+
+def test_a_change_that_loosens_the_policy_and_uses_it_is_told(workplace: Workplace, tmp_path: Path) -> None:
+    settings = workplace.root / "catalog/catalog.yaml"
+    settings.write_text("aliases: [staging, prod]\n" + POLICY)
+    workplace.add("demo", "alpha")
+    workplace.add("calm", "gamma")
+    workplace.edit("demo", "- alpha", "- alpha<2")
+    workplace.lock("demo")
+    assert workplace.run("validate").code == 1
+    settings.write_text("aliases: [prod, staging]\n" + POLICY.replace("alpha<2", "alpha<1"))
+    assert workplace.run("validate").code == 0
+    report = workplace.run("plan", "--format", "markdown", "--since", "HEAD").out
+    assert SAID in report
+    [body] = comment(tmp_path, [report])
+    assert "left out" not in body
+    settings.write_text("# the same\naliases: [staging, prod]\n" + POLICY)
+    assert "### Settings" not in workplace.run("plan", "--format", "markdown", "--since", "HEAD").out
+    settings.write_text("policy: [\n")
+    assert workplace.run("plan", "--format", "markdown", "--since", "HEAD").code == 1
+
+
+def test_hostile_settings_are_inert(workplace: Workplace, tmp_path: Path) -> None:
+    workplace.add("demo", "alpha")
+    settings = workplace.root / "catalog/catalog.yaml"
+    reports = []
+    for text in TEXTS:
+        rules = [
+            {
+                "environment": "demo",
+                "rule": "pinned",
+                "until": "2027-01-01",
+                "package": f"a{n}",
+                "reason": text,
+            }
+            for n in range(40)
+        ]
+        settings.write_text(json.dumps({"policy": {"pinned": {"reason": text}, "exceptions": rules}}))
+        done = workplace.run("plan", "--format", "markdown", "--since", "HEAD")
+        assert done.code in (0, 1), done.err
+        if done.out:
+            inert(done.out)
+            reports.append(done.out)
+    assert sum("### Settings" in report for report in reports) > 5
+    for body in comment(tmp_path, reports):
+        assert "left out" not in body
+
+
 def test_the_model_of_the_runner_obeys() -> None:
     assert [item.name for item in commands("a ##[add-mask]x\n  ::error file=a::b\n::unknown::\n")] == [
         "add-mask",

@@ -107,6 +107,12 @@ def read_settings(data: bytes, origin: str) -> SettingsReading:
     return SettingsReading(settings=settings, problems=problems, located=Located(source))
 
 
+def plain_settings(data: bytes, origin: str) -> dict[str, Any] | None:
+    """What `catalog.yaml` says, as it is written, for comparisons; None where it has an error."""
+    _, value, problems = _read(data, origin, "catalog", settings_findings, empty={})
+    return None if any(problem.severity == "error" for problem in problems) else value
+
+
 def _read(
     data: bytes,
     origin: str,

@@ -79,6 +79,20 @@ class Installed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewedSettings:
+    """What a pull request changes in `catalog.yaml`, the policy included.
+
+    Attributes:
+        let_pass: file and message of each problem that the settings before would have found, and these do not.
+        note: why there are no changes to show.
+    """
+
+    changes: tuple[Change, ...] = ()
+    let_pass: tuple[tuple[str, str], ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reviewed:
     """What a pull request changes in one environment, metadata included.
 

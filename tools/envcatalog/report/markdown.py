@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from envcatalog.model.change import Change, Download, Installed, Reviewed
+from envcatalog.model.change import Change, Download, Installed, Reviewed, ReviewedSettings
 from envcatalog.model.plan import Action
 from envcatalog.report.safe import visible
 from envcatalog.report.size import download_text, installed_text
@@ -67,9 +67,17 @@ def _sizes(downloads: Sequence[Download], installed: Sequence[Installed]) -> str
     return "\n" + "\n".join(lines) + "\n" if lines else ""
 
 
-def review_markdown(actions: Sequence[Action], reviewed: Sequence[Reviewed], *, left_out: int = 0) -> str:
-    """What will be published, then what differs in each environment that was touched; for a pull request."""
+def review_markdown(
+    actions: Sequence[Action],
+    reviewed: Sequence[Reviewed],
+    *,
+    left_out: int = 0,
+    settings: ReviewedSettings | None = None,
+) -> str:
+    """What will be published, then what differs in the settings and in each environment that was touched."""
     text = "### Plan\n\n" + plan_markdown(actions, room=MAX_CHARACTERS // 2)
+    if settings is not None:
+        text += _settings(settings, room=MAX_CHARACTERS // 4)
     if not reviewed:
         return text + "\nNo environment is edited.\n"
     text += "\n### Changes\n"
@@ -84,6 +92,17 @@ def review_markdown(actions: Sequence[Action], reviewed: Sequence[Reviewed], *, 
         text += section
     if left_out:
         text += f"\n{left_out} more environment{'s are' if left_out != 1 else ' is'} not shown.\n"
+    return text
+
+
+def _settings(item: ReviewedSettings, *, room: int) -> str:
+    text = "\n### Settings\n\n`catalog/catalog.yaml` is edited, and this change is judged by what it says now.\n\n"
+    if item.note:
+        return f"{text}{prose(item.note)}\n"
+    text += changes_markdown(item.changes, room=room // 2)
+    if item.let_pass:
+        text += "\n#### What the settings before would refuse\n\n"
+        text += _table(("File", "Problem"), [tuple(map(code, row)) for row in item.let_pass], room=room // 2)
     return text
 
 

@@ -103,10 +103,12 @@ def command(
         text = child_pipeline(*publish_groups(catalog.content, actions, limit=JOBS))
     elif form == "markdown" and since is not None:
         from envcatalog.catalog.review import review
+        from envcatalog.catalog.review_settings import review_settings
         from envcatalog.report.markdown import review_markdown
 
         reviewed, left_out = review(catalog, since)
-        text = review_markdown(actions, reviewed, left_out=left_out)
+        settings = review_settings(catalog, since)
+        text = review_markdown(actions, reviewed, left_out=left_out, settings=settings)
     elif form == "markdown":
         from envcatalog.report.markdown import plan_markdown
 
