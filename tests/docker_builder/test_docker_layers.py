@@ -8,8 +8,9 @@ import json
 import py_compile
 import random
 import tarfile
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -308,3 +309,40 @@ def test_a_layer_is_made_once_and_byte_code_above_it_still_knows_its_source(tmp_
     assert taken[1][1].path is not None
     code = listed(gzip.decompress(taken[1][1].path.read_bytes()))["app/__pycache__/module.cpython-311.pyc"]
     assert code[3] == after
+
+
+def test_a_layer_is_not_made_again_for_what_changed_below_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless that is the source of its byte code."""
+    made = []
+
+    def counted(stream: IO[bytes], *rest: Any) -> None:
+        made.append(sha256_digest(stream.read()))
+        stream.seek(0)
+        write_normal(stream, *rest)
+
+    monkeypatch.setattr("envcatalog.image.docker.image.write_normal", counted)
+    source, moved = (tar(member("app/m.py", b"x", mtime=time)) for time in (1_700_000_000, 1_700_000_001))
+    code = tar(member("app/__pycache__/m.cpython-311.pyc", compiled(tmp_path, 1_700_000_000)))
+    other, both = tar(member("a", b"1")), tar(member("b/m.py"), member("b/__pycache__/m.cpython-311.pyc"))
+
+    def take(*layers: bytes) -> list[bytes]:
+        made.clear()
+        place = Path(tempfile.mkdtemp(dir=tmp_path))
+        image = take_out(read_archive(saved(*layers), place), (), tmp_path / "cache", name="u", guard=Guard())
+        assert all(layer.path is not None for layer in image.layers)
+        return [gzip.decompress(layer.path.read_bytes()) for layer in image.layers if layer.path]
+
+    assert take(source, code, both)[1] == normal(code, learnt(source))
+    assert len(made) == 3
+    assert take(other, source, code, both)[2] == normal(code, learnt(source))
+    assert made == [sha256_digest(other)]
+    assert take(other, moved, code, both)[2] == normal(code, learnt(moved)) == normal(code)
+    assert made == [sha256_digest(moved), sha256_digest(code)]
+
+
+def learnt(layer: bytes) -> Sources:
+    sources = Sources()
+    normal(layer, sources)
+    return sources

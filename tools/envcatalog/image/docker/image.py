@@ -16,10 +16,10 @@ from envcatalog.image.cache import LayerCache
 from envcatalog.image.codec import CODEC, BlockGzip, Compressed
 from envcatalog.image.config import CREATED
 from envcatalog.image.docker.archive import SavedImage, SavedLayer
-from envcatalog.image.docker.layers import Sources, learn_sources, write_normal
+from envcatalog.image.docker.layers import Sources, learn_sources, times_below, write_normal
 from envcatalog.image.docker.plan import NORMAL_FORM
 from envcatalog.image.docker.secrets import Guard, Guarded
-from envcatalog.model.digest import canonical_json, json_digest
+from envcatalog.model.digest import Json, canonical_json, json_digest
 from envcatalog.model.docker import KEY_BUILD, DockerBase
 from envcatalog.model.image import BaseImage, BuiltImage, Layer
 from envcatalog.model.plan import ImagePlan
@@ -55,13 +55,12 @@ def take_out(
     folder.mkdir(parents=True, exist_ok=True)
     made: list[Layer] = []
     sources = Sources()
-    own = saved.layers[len(below) :]
     try:
-        for number, layer in enumerate(own):
+        for layer in saved.layers[len(below) :]:
             if guard.longest:  # to be looked at, whatever was seen of it before
                 made.append(_layer(layer, folder, sources, guard))
             else:
-                made.append(_kept_layer(layer, own[:number], cache, sources))
+                made.append(_kept_layer(layer, cache, sources))
     except BaseException:
         for kept in made:
             if kept.path is not None:
@@ -138,12 +137,15 @@ def _history(config: Mapping[str, Any], base: DockerBase | None, guard: Guard) -
         yield kept
 
 
-def _kept_layer(layer: SavedLayer, lower: Sequence[SavedLayer], cache: Path, sources: Sources) -> Layer:
-    """The layer, which is made once for the same bytes on top of the same own layers: those hold its sources."""
-    below = [item.diff_id for item in lower]
-    key = json_digest({"normal-form": NORMAL_FORM, "codec": CODEC, "layer": layer.diff_id, "below": below})
+def _kept_layer(layer: SavedLayer, cache: Path, sources: Sources) -> Layer:
+    """The layer, which is made once for the same bytes and the same sources below it, whatever else changed there."""
     kept = LayerCache(cache)
     with layer.path.open("rb") as stream:
+        times: dict[str, Json] = {**times_below(stream, sources)}
+        key = json_digest(
+            {"normal-form": NORMAL_FORM, "codec": CODEC, "layer": layer.diff_id, "sources": times}
+        )
+        stream.seek(0)
         found = kept.find(key)
         if found is not None:
             learn_sources(stream, sources)

@@ -42,15 +42,39 @@ class Sources:
         """A source of an own layer, and the time that its byte code was made for."""
         self._times[path] = int(time) & 0xFFFFFFFF
 
+    def time(self, path: str) -> int | None:
+        """Of a source by its path; None for one that was not normalised."""
+        return self._times.get(path)
+
     def adapt(self, path: str, header: bytes) -> bytes:
         """The first 16 bytes of a ``.pyc`` for the fixed time, where it belongs to its source."""
-        match = _PYC.match(path)
-        if match is None or len(header) < 16 or header[4:8] != bytes(4):
+        source = _source(path)
+        if source is None or len(header) < 16 or header[4:8] != bytes(4):
             return header
-        time = self._times.get(f"{match['folder'] or ''}{match['name']}.py")
+        time = self.time(source)
         if time is None or header[8:12] != time.to_bytes(4, "little"):
             return header
         return header[:8] + MTIME.to_bytes(4, "little") + header[12:]
+
+
+def _source(path: str) -> str | None:
+    """Of a ``.pyc`` the path of its source; None for another file."""
+    match = _PYC.match(path)
+    return f"{match['folder'] or ''}{match['name']}.py" if match else None
+
+
+def times_below(layer: IO[bytes], sources: Sources) -> dict[str, int]:
+    """All that the normal form of an uncompressed layer takes from the own layers below it.
+
+    Returns:
+        By path, the times of sources there that byte code of this layer may belong to.
+    """
+    with suppress(tarfile.ReadError), tarfile.open(fileobj=layer, mode="r:") as archive:
+        members = _members(archive)
+        wanted = {source for path in members if (source := _source(path)) is not None}
+        below = {path for path in wanted if path not in members or not members[path].isreg()}
+        return {path: time for path in sorted(below) if (time := sources.time(path)) is not None}
+    return {}
 
 
 def learn_sources(layer: IO[bytes], sources: Sources) -> None:
