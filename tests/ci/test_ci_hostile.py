@@ -199,6 +199,17 @@ def test_hostile_settings_are_inert(workplace: Workplace, tmp_path: Path) -> Non
         assert "left out" not in body
 
 
+def test_what_cannot_be_planned_has_a_report_all_the_same(change: Workplace, tmp_path: Path) -> None:
+    (change.root / "catalog/catalog.yaml").write_text("policy: [\n")
+    change.commit()
+    (tmp_path / "change").symlink_to(change.root)
+    planned = run_step(script(WORKFLOW, "Plan"), tmp_path, tmp_path / "tools")
+    assert planned.code == 1, planned.log
+    assert planned.summary == "Nothing can be planned; see what validate says.\n"
+    [body] = comment(tmp_path, [planned.summary])
+    assert body.splitlines()[1:] == planned.summary.splitlines()
+
+
 def test_the_model_of_the_runner_obeys() -> None:
     assert [item.name for item in commands("a ##[add-mask]x\n  ::error file=a::b\n::unknown::\n")] == [
         "add-mask",
