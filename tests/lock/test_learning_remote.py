@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import random
 import threading
 import time
@@ -255,3 +256,22 @@ def test_no_damage_is_more_than_a_wrong_or_empty_answer(server: RangeServer, tmp
         places.append((replace(item, sha256=sha256), (f"{server.url}/{number}",)))
     found = ask(places, {}, broken=Counter())
     assert sorted(found.known) == [f"{number:064x}" for number in range(300)]
+
+
+def test_a_file_of_this_machine_is_read_within_the_same_bounds(tmp_path: Path) -> None:
+    data = bytes_of(tmp_path)
+    (place,) = tmp_path.glob("*.whl")
+    item = wheel(data)
+    assert asked((item, (place.as_uri(),))).known == {
+        item.sha256: Known(installed=unpacked(data), license="MIT")
+    }
+    place.write_bytes(data + b"x")
+    assert asked((item, (place.as_uri(),))) == Answers()
+    place.unlink()
+    assert asked((item, (place.as_uri(),))) == Answers()
+    os.mkfifo(place)
+    assert asked((item, (place.as_uri(),))) == Answers()
+    place.unlink()
+    many = _many_members()
+    place.write_bytes(many)
+    assert asked((wheel(many), (place.as_uri(),))).known == {wheel(many).sha256: Known()}

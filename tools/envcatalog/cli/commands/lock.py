@@ -36,7 +36,7 @@ def command(
     """Resolve definitions to exact files: base image by digest, Debian packages and wheels by size and sha256.
 
     What is locked stays locked unless the definition forbids it or an option says otherwise. A lock that fails or
-    is killed leaves the old file.
+    is killed leaves the old file. Installed sizes and licences are learnt where a lock does not know them yet.
     """
     if check and (upgrade or upgrade_packages):
         raise click.UsageError("--check writes nothing, so it cannot upgrade")

@@ -9,8 +9,9 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from envcatalog.formats.archives.conda_archive import CondaArchive
 from envcatalog.formats.archives.conda_info import BadConda, parse_paths
@@ -18,8 +19,10 @@ from envcatalog.formats.archives.deb import BadDeb, DebArchive
 from envcatalog.formats.archives.sdist import BadSdist, SourceArchive
 from envcatalog.lock.fields import MAX_FILE
 from envcatalog.lock.learning.licences import licences_of
+from envcatalog.lock.learning.ranges import RangeFile, TooMuchError
 from envcatalog.model.lock import Artefact, CondaPackage, Deb, Known, LockedFile, Wheel
 
+ZIPS = (".whl", ".conda")
 METADATA_LIMIT = 1024 * 1024
 CONDA_INFO_LIMIT = 8 * 1024 * 1024  # of a package of fifty thousand files
 
@@ -76,6 +79,30 @@ def read_archive(artefact: Artefact, file: BinaryIO, *, whole: bool = True) -> L
     if isinstance(artefact, Deb):
         return _deb(file)
     return _source(artefact, file, whole=whole) if artefact.is_project else Learnt(installed=artefact.size)
+
+
+def read_local(artefact: Artefact, path: Path) -> Learnt:
+    """The same of a file on this machine, within the bounds that a remote one has.
+
+    Raises:
+        BadArchiveError: it is damaged, or over a limit.
+        OSError: it is not there, or has not the size that is locked.
+    """
+    if path.stat().st_size != artefact.size:  # a pipe, too, which would never end
+        raise OSError("another size")
+    with path.open("rb") as file:
+        if not artefact.file.endswith(ZIPS):
+            return read_archive(artefact, file)
+
+        def part(start: int, end: int) -> bytes:
+            file.seek(start)
+            return file.read(end - start)
+
+        with RangeFile(part, artefact.size, Lock()) as bounded:
+            try:
+                return read_archive(artefact, cast(BinaryIO, bounded))
+            except TooMuchError:
+                raise BadArchiveError("more of it would have to be read than of an honest one") from None
 
 
 def installed_of_deb(control: str | None) -> int | None:

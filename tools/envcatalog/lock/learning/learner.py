@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envcatalog.lock.learning.archives import BadArchiveError, installed_of_deb, read_archive
+from envcatalog.lock.learning.archives import BadArchiveError, installed_of_deb, read_local
 from envcatalog.lock.learning.remote import WHOLE_LIMIT, Place, ask
 from envcatalog.lock.urls import Origin
 from envcatalog.model.errors import UserError
@@ -73,8 +73,7 @@ class Learner:
         if not self._store.has(artefact):
             return None
         try:
-            with self._store.path(artefact).open("rb") as file:
-                return read_archive(artefact, file).to_known()
+            return read_local(artefact, self._store.path(artefact)).to_known()
         except (BadArchiveError, OSError):
             return Known()
 

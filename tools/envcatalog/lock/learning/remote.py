@@ -15,7 +15,7 @@ from threading import Event, Lock, Thread
 from typing import BinaryIO, cast
 
 from envcatalog.lock.download import DifferentError, Downloader, GoneError, WholeError
-from envcatalog.lock.learning.archives import BadArchiveError, read_archive
+from envcatalog.lock.learning.archives import ZIPS, BadArchiveError, read_archive, read_local
 from envcatalog.lock.learning.ranges import RangeFile, TooMuchError
 from envcatalog.lock.urls import Origin, local_path, origin_of
 from envcatalog.model.errors import UserError
@@ -28,7 +28,6 @@ WHOLE_LIMIT = 16 * 1024 * 1024  # bytes; smaller ones are fetched where a server
 _TIMEOUT = 10.0  # seconds
 _PAUSE = 1.0  # seconds between two attempts, at most
 _FAILURES = 2  # of one server, after which it is asked for nothing more
-_ZIPS = (".whl", ".conda")
 
 Place = tuple[Artefact, tuple[str, ...]]  # and its addresses, credentials included
 
@@ -135,11 +134,10 @@ class _Asking:
         path = local_path(url)
         if path is not None:
             try:
-                with path.open("rb") as local:
-                    return read_archive(artefact, local).to_known()
+                return read_local(artefact, path).to_known()
             except OSError:
                 raise GoneError from None
-        is_zip = artefact.file.endswith(_ZIPS)
+        is_zip = artefact.file.endswith(ZIPS)
         with RangeFile(
             lambda start, end: self._part(artefact, url, start, end), artefact.size, self._large, tail=is_zip
         ) as file:
