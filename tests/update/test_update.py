@@ -334,3 +334,29 @@ def test_a_base_image_is_a_package_of_its_own(workplace: Workplace) -> None:
     assert [(row["branch"], row["subject"]) for row in done.json["updates"]] == [
         ("envcat/package-oci-bases-tiny", "Update base image in first")
     ]
+
+
+@pytest.mark.parametrize("prefix", ["", "-x", "../x", "a b", "a..b", "/a", "a//b", "a/.b", "x~", "a\\b", "ä"])
+def test_a_prefix_that_begins_no_branch_is_refused(workplace: Workplace, prefix: str) -> None:
+    newer(workplace)
+    done = workplace.run("update", f"--branch-prefix={prefix}")
+    assert (done.code, done.out) == (2, "")
+    assert f"`{prefix}` is not what a branch's name may begin with" in done.err
+    assert git(workplace.root, "branch", "--format=%(refname:short)") == "main"
+
+
+def test_a_package_that_no_lock_holds_is_an_error(workplace: Workplace) -> None:
+    newer(workplace)
+    done = workplace.run("update", "--package", "alpha", "--package", "Alhpa")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "error: no lock here holds `Alhpa`\nhint: run `envcat search Alhpa`\n"
+    assert workplace.run("update", "--package", "Alpha", "--check").code == 1
+
+
+def test_security_says_what_it_needs(workplace: Workplace) -> None:
+    for arguments, wrong in (
+        (("--security",), "--security needs --advisories PATH, since no advisory is fetched"),
+        (("--advisories", "x"), "--advisories needs --security"),
+    ):
+        done = workplace.run("update", *arguments)
+        assert (done.code, f"error: {wrong}" in done.err.splitlines()) == (2, True), done.err

@@ -23,7 +23,7 @@ from envcatalog.catalog.update.message import branch_name, commit_message
 from envcatalog.git.source import Revision
 from envcatalog.lock.file import dump_lock, lock_digest
 from envcatalog.model.environment import EnvironmentBase
-from envcatalog.model.errors import Refusal
+from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.lock import Artefact, Lock, LockedImage
 from envcatalog.model.update import NotUpdated, Relocked, Update, UpdateGroup
 
@@ -73,7 +73,7 @@ def draft_updates(catalog: Catalog, request: Request) -> Drafts:
 
     Raises:
         ProblemsFound: a definition has problems.
-        UserError: no commit yet; an index, mirror or registry cannot be reached.
+        UserError: no commit yet; no lock holds a named package; an index, mirror or registry cannot be reached.
     """
     updating = _Updating(catalog, request)
     with closing(updating.workshop):
@@ -112,10 +112,12 @@ class _Updating:
             return self._affected(names, self.request.advisories)
         if not self.request.packages:
             return dict.fromkeys(names)
-        wanted = self.request.packages | {
-            re.sub(r"[-_.]+", "-", name).lower() for name in self.request.packages
-        }
+        spellings = {name: {name, re.sub(r"[-_.]+", "-", name).lower()} for name in self.request.packages}
+        wanted = frozenset().union(*spellings.values())
         held = {name: wanted & _packages(self.before.lock(name)) for name in names}
+        for package, spelt in sorted(spellings.items()):
+            if spelt.isdisjoint(set().union(*held.values())):
+                raise UserError(f"no lock here holds `{package}`", f"run `envcat search {package}`")
         return {name: frozenset(packages) for name, packages in held.items() if packages}
 
     def _affected(self, names: Sequence[str], advisories: Advisories) -> Chosen:

@@ -24,6 +24,12 @@ def _days(_context: click.Context, _option: click.Parameter, value: str | None) 
     return int(found[1]) if found else None
 
 
+def _prefix(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./-]*", value) or re.search(r"\.\.|//|/\.|\./", value):
+        raise click.BadParameter(f"`{value}` is not what a branch's name may begin with")
+    return value
+
+
 @click.command("update")
 @names_argument
 @click.option(
@@ -53,7 +59,11 @@ def _days(_context: click.Context, _option: click.Parameter, value: str | None) 
     help="What one branch with one commit is for.",
 )
 @click.option(
-    "--branch-prefix", default="envcat/", show_default=True, help="What the branches' names begin with."
+    "--branch-prefix",
+    default="envcat/",
+    show_default=True,
+    callback=_prefix,
+    help="What the branches' names begin with.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 if there is anything new.")
 @click.option("--push", is_flag=True, help="Push the branches to `origin`.")
@@ -71,8 +81,10 @@ def command(
     The commit message carries what changes. Environments on a base that becomes newer are locked anew in the same
     commit. Nothing that is checked out is touched, and branches with commits of others stay as they are.
     """
-    if options["security"] != (options["advisories"] is not None):
-        raise click.UsageError("--security and --advisories belong together")
+    if options["security"] and options["advisories"] is None:
+        raise click.UsageError("--security needs --advisories PATH, since no advisory is fetched")
+    if options["advisories"] is not None and not options["security"]:
+        raise click.UsageError("--advisories needs --security")
     if options["security"] and options["packages"]:
         raise click.UsageError("--security names the packages itself, so --package has no place")
     if options["check"] and (options["push"] or options["open_them"]):
