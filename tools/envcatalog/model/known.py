@@ -102,7 +102,7 @@ def installed_size(artefacts: Iterable[Artefact], known: Mapping[str, Known]) ->
 
 
 def _both(before: Known | None, after: Known) -> Known:
-    if before is None:
+    if before is None or before == after:
         return after
     return Known(
         installed=before.installed if after.installed is None else after.installed,

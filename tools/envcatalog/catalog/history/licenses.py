@@ -27,6 +27,8 @@ class Licenses:
             return None
         old, new = self._files
         was, now = old.get(name, {}), new.get(name, {})
+        if was.keys() == now.keys():
+            return None
         before = self._named(was[sha256] for sha256 in was.keys() - now.keys())
         after = self._named(now[sha256] for sha256 in now.keys() - was.keys())
         return LicenseChange(before=before, after=after) if before or after else None
