@@ -15,6 +15,7 @@ import pytest
 
 from envcatalog.catalog.sdk import Catalog
 from envcatalog.model.errors import UserError
+from history.light import Light
 from support.catalogs import SETTINGS, Ran, Workplace, base_layout, definition, git
 
 COMMANDS = {
@@ -97,7 +98,12 @@ def test_shallow_clone(place: Workplace, tmp_path: Path, depth: int) -> None:
         whole["show"].out,
         whole["validate"].out,
     )
-    assert found["plan"].out == whole["plan"].out
+    missing = (
+        "  hint: there is demo@2, but no version 1: fetch its tag with `git fetch --tags`, or run "
+        "`envcat verify demo` where it was deleted\n"
+    )
+    assert found["plan"].out.replace(missing, "") == whole["plan"].out
+    assert (missing in found["plan"].out) is (depth == 1)
     if depth == 1:
         for name in ("show-version", "diff"):
             assert found[name].code in (1, 2), found[name]
@@ -378,3 +384,78 @@ def test_a_thousand_calls_leave_nothing_open(
         with Catalog.open(place.root, cache=place.cache) as catalog:
             all_calls(catalog)
     assert (descriptors(), children()) == before
+
+
+def test_a_shallow_clone_without_tags_never_looks_like_a_new_catalog(
+    place: Workplace, tmp_path: Path
+) -> None:
+    """Tags are not there, so versions are not known: said by all, and no answer at all to a question about them."""
+    clone = tmp_path / "shallow"
+    git(tmp_path, "clone", "-q", "--depth=1", "--no-tags", f"file://{place.origin}", str(clone))
+    warning = (
+        "warning: this clone is shallow and has no version tag, so versions may be missing: "
+        "run `git fetch --tags`\n"
+    )
+    for line in (("list",), ("show", "demo"), ("plan",)):
+        done = place.run(*line, at=clone)
+        assert (done.code, done.err) == (0, warning), line
+    searched = place.run("search", "alpha", "--all-versions", at=clone)
+    assert (searched.code, searched.out, searched.err) == (
+        2,
+        "",
+        "error: this clone is shallow and has no version tag to search\nhint: run `git fetch --tags`\n",
+    )
+    assert place.run("show", "demo@1", at=clone).err == (
+        warning + "error: `demo` has no version 1\nhint: run `git fetch --tags`: this clone is shallow\n"
+    )
+
+
+def test_a_missing_current_commit_is_no_new_repository(light: Light) -> None:
+    light.put("web", {"flask": "1"})
+    head = light.commit()
+    (light.root / ".git/objects" / head[:2] / head[2:]).unlink()
+    assert light.said("blame", "web") == (
+        f"error: the current commit `{head[:12]}` is missing from the repository, or damaged\n"
+        "hint: run `git fsck`\n"
+    )
+
+
+def test_a_catalog_that_is_not_checked_out(light: Light) -> None:
+    light.put("web", {"flask": "1"})
+    light.commit()
+    git(light.root, "sparse-checkout", "set", "--no-cone", "/nothing")
+    assert light.said("list") == (
+        f"error: there is no `catalog/` in `{light.root}`\n"
+        "hint: it is committed, but not checked out: run `git checkout -- catalog` or "
+        "`git sparse-checkout add catalog`\n"
+    )
+
+
+def test_what_is_no_plain_file_is_never_silently_left_out(light: Light) -> None:
+    """A link in place of a lock, a definition, a folder, or of `catalog` itself."""
+    light.put("one", {"flask": "1"})
+    light.put("two", {"urllib3": "1"})
+    light.put("zoo", {"six": "1"})
+    light.commit()
+    lock = light.root / "catalog/one/lock.json"
+    lock.rename(light.root / "lock.json")
+    lock.symlink_to("../../lock.json")
+    linked = "`catalog/one/lock.json` is a symbolic link, and only plain files are read"
+    held, not_held = light.run("search", "six"), light.run("search", "flask")
+    assert (held.code, held.err) == (0, f"warning: `one` was not searched: {linked}\n")
+    assert (not_held.code, not_held.err) == (2, held.err)
+    definition = light.root / "catalog/two/environment.yaml"
+    definition.rename(light.root / "two.yaml")
+    definition.symlink_to("../../two.yaml")
+    passed = "`catalog/two/environment.yaml` is a symbolic link, so it is passed over\n"
+    assert light.run("list").err == f"warning: {passed}"
+    assert light.run("plan").err == f"warning: {passed}"
+    searched = light.run("search", "urllib3")
+    assert searched.code == 2
+    assert "warning: `catalog/two/environment.yaml` was not searched: it is a symbolic link\n" in searched.err
+    (light.root / "catalog").rename(light.root / "elsewhere")
+    (light.root / "catalog").symlink_to("elsewhere")
+    for line in (("list",), ("plan",), ("search", "six")):
+        assert light.said(*line) == (
+            "error: `catalog` is a symbolic link, and only plain files are read\nhint: put a plain file there\n"
+        )

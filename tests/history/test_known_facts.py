@@ -429,6 +429,6 @@ def test_a_search_of_licences_says_which_locks_it_cannot_read(light: Light) -> N
         path.write_bytes(sound.replace(old, new))
         done = light.run("search", "license:MIT*")
         assert done.code == (1 if new == b'"know"' else 2), done
-        assert done.out.startswith("0 environments, 1 locks searched")
+        assert done.out.startswith("0 environments, 1 lock searched")
         assert "Traceback" not in done.err
         assert done.err.startswith("warning: `demo` was not searched: ") or new == b'"know"'

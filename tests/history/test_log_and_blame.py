@@ -199,3 +199,10 @@ def test_a_shallow_clone_says_so(light: Light) -> None:
     assert light.run("log", "demo").out.endswith(
         "older commits are not in this shallow clone; `git fetch --unshallow --tags` gets them\n"
     )
+
+
+def test_a_limit_of_none_shows_none(light: Light) -> None:
+    light.put("web", {"flask": "1"})
+    light.commit()
+    light.version("web")
+    assert light.run("log", "web", "--limit", "0", "--format", "json").json["versions"] == []

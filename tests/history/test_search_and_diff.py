@@ -184,3 +184,33 @@ def test_plan_since_runs_no_filter(light: Light) -> None:
         if switch:
             git(light.root, "config", "--unset", switch)
     assert not mark.exists()
+
+
+def test_an_alias_or_tag_that_leads_nowhere_is_no_all_clear(light: Light) -> None:
+    light.put("web", {"flask": "1"}, more="aliases: {staging: 9}\n")
+    light.commit()
+    light.version("web")
+    alias = light.run("search", "flask", "--alias", "staging")
+    assert (alias.code, alias.out, alias.err) == (
+        2,
+        "0 environments, 0 locks searched\n",
+        "warning: `web@9` was not searched: `staging` names it, and there is no such version here\n",
+    )
+    git(light.root, "tag", "web@2")
+    every = light.run("search", "urllib3", "--all-versions")
+    assert (every.code, every.out, every.err) == (
+        2,
+        "0 environments, 1 lock searched\n",
+        "warning: `web@2` was not searched: its tag is a lightweight tag of a commit\n",
+    )
+
+
+def test_versions_that_are_equal_are_neither_up_nor_down(light: Light) -> None:
+    light.put("web", {"flask": "1.0", "six": "1"})
+    light.commit()
+    light.version("web")
+    light.put("web", {"flask": "1.0.0", "six": "1!0.1"})
+    assert light.run("diff", "web").out.splitlines()[:2] == [
+        "changed   python.packages.flask (indirect)  1.0 -> 1.0.0",
+        "upgraded  python.packages.six (indirect)    1 -> 1!0.1",
+    ]

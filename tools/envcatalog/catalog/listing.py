@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 def list_environments(catalog: Catalog) -> tuple[Listed, ...]:
     """Sorted by name; definitions that cannot be read have no description."""
+    catalog.all_names()
+    catalog.warn_without_tags()
     newest = newest_numbers(catalog.repository, catalog.known)
     rows = []
     for name, data in catalog.content.source.read_each(DEFINITION):

@@ -12,8 +12,9 @@ from envcatalog.catalog.content import Content
 from envcatalog.catalog.places import cache_folder
 from envcatalog.catalog.publishing.known import PassedOver, VersionsByName
 from envcatalog.git.repository import CatalogRepository
-from envcatalog.git.source import Revision
-from envcatalog.git.versions import scan
+from envcatalog.git.source import Revision, not_a_file
+from envcatalog.git.trees import FOLDER
+from envcatalog.git.versions import has_tags, scan
 from envcatalog.git.worktree import WorkTree
 from envcatalog.model.docker import BuildOptions
 from envcatalog.model.environment import BuilderName
@@ -46,9 +47,11 @@ class OpenCatalog:
             UserError: the folder is in no Git repository, or the repository holds no `catalog/`.
         """
         repository = CatalogRepository.open(folder)
-        if not (repository.root / "catalog").is_dir():
+        try:
+            _require_folder(repository)
+        except UserError:
             repository.close()
-            raise UserError(f"there is no `catalog/` in `{repository.root}`", "run `envcat init` to make one")
+            raise
         return cls(repository, cache=cache or cache_folder(), progress=progress or Silent())
 
     def __enter__(self) -> Self:
@@ -89,6 +92,26 @@ class OpenCatalog:
             options=self.build_options,
         )
 
+    def all_names(self) -> tuple[str, ...]:
+        """Names of the work tree's environments, sorted; says what looks like one and is passed over."""
+        for item in self.content.source.skipped()[: PassedOver.FEW]:
+            self.say_once(f"warning: `{item.where}` {item.reason}, so it is passed over")
+        return self.content.names
+
+    def say_once(self, text: str) -> None:
+        """A step, unless it was said before."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self.progress.step(text)
+
+    def warn_without_tags(self) -> None:
+        """Say that versions may be missing: a shallow clone comes without tags, and so looks like a new catalog."""
+        if self.repository.is_shallow and not has_tags(self.repository):
+            self.say_once(
+                "warning: this clone is shallow and has no version tag, so versions may be missing: "
+                "run `git fetch --tags`"
+            )
+
     @cached_property
     def passed_over(self) -> PassedOver:
         """Says what looks like a version and is none, once for this catalog."""
@@ -103,6 +126,7 @@ class OpenCatalog:
 
     def known(self, name: str) -> tuple[Version, ...]:
         """Versions of one environment, ascending; says what looks like one and is passed over."""
+        self.warn_without_tags()
         found = scan(self.repository, name)
         for item in found.suspicious:
             self.passed_over(item)
@@ -116,9 +140,8 @@ class OpenCatalog:
         found = resolve_reference(self, text)
         number = found.version.number if found.version else None
         text = warning(self.content, found.name, number)
-        if text and text not in self._warned:
-            self._warned.add(text)
-            self.progress.step(text)
+        if text:
+            self.say_once(text)
         return found
 
     def resolve(self, text: str) -> tuple[str, Content]:
@@ -140,4 +163,21 @@ class OpenCatalog:
 
     def versions_of(self, names: Sequence[str], *, remote: str | None = None) -> VersionsByName:
         """Versions by name, ascending, for many names at once."""
+        self.warn_without_tags()
         return VersionsByName(self.repository, names, self.passed_over, remote=remote)
+
+
+def _require_folder(repository: CatalogRepository) -> None:
+    folder = repository.root / FOLDER
+    if folder.is_symlink():
+        raise not_a_file(FOLDER, "is a symbolic link")
+    if folder.is_dir():
+        return
+    head = repository.head()
+    committed = head and repository.objects.read(f"{head}:{FOLDER}", limit=0, missing_too=True).kind == "tree"
+    raise UserError(
+        f"there is no `{FOLDER}/` in `{repository.root}`",
+        "it is committed, but not checked out: run `git checkout -- catalog` or `git sparse-checkout add catalog`"
+        if committed
+        else "run `envcat init` to make one",
+    )

@@ -264,4 +264,4 @@ class Catalog(OpenCatalog):
         chosen = worktree_names(names)
         for name in chosen:
             self.content.reading(name)
-        return chosen or self.content.names
+        return chosen or self.all_names()

@@ -93,11 +93,24 @@ class CatalogRepository:
         return self.layout.is_shallow
 
     def head(self) -> str | None:
-        """Full id of the current commit; None before the first one."""
+        """Full id of the current commit; None before the first one.
+
+        Raises:
+            UserError: the commit is named, but it is missing or damaged.
+        """
         if self._head is not None:
             return self._head
-        result = self.processes.read("rev-parse", "--verify", "--quiet", "--end-of-options", "HEAD^{commit}")
-        return result.out.decode().strip() if result.code == 0 else None
+        options = ("rev-parse", "--verify", "--quiet", "--end-of-options")
+        result = self.processes.read(*options, "HEAD^{commit}")
+        if result.code == 0:
+            return result.out.decode().strip()
+        named = self.processes.read(*options, "HEAD").out.decode().strip()
+        if named:
+            raise UserError(
+                f"the current commit `{named[:12]}` is missing from the repository, or damaged",
+                "run `git fsck`",
+            )
+        return None
 
     def require_head(self) -> str:
         """Full id of the current commit; UserError before the first one."""

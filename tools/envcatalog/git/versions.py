@@ -90,6 +90,11 @@ def tag_ids(repository: CatalogRepository, name: str | None = None) -> dict[str,
     return {reference.ref: reference.id for reference in _references(repository, name).versions}
 
 
+def has_tags(repository: CatalogRepository) -> bool:
+    """Whether there is any tag in the place of a version, good or not."""
+    return bool(repository.processes.output("for-each-ref", "--count=1", "--format=x", f"{TAGS}*@*"))
+
+
 def image_ids(repository: CatalogRepository, name: str | None = None) -> dict[str, str]:
     """``name@N`` to object id of what stands in the place of an image's record (`image_record`), good or not."""
     return dict(_references(repository, name).images)

@@ -52,7 +52,11 @@ def search_json(found: SearchResult) -> str:
 
 def _totals(found: SearchResult) -> str:
     names = len({item.environment for item in found.matches})
-    text = f"{names} environment{'' if names == 1 else 's'}, {found.searched} locks searched"
+    text = f"{_many(names, 'environment')}, {_many(found.searched, 'lock')} searched"
     if found.unknown:
-        text += f"; of {found.unknown} package{'' if found.unknown == 1 else 's'} no licence is known"
+        text += f"; of {_many(found.unknown, 'package')} no licence is known"
     return f"{text}\n"
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

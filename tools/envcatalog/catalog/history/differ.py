@@ -36,14 +36,14 @@ def diff_sides(before: Side, after: Side) -> tuple[Change, ...]:
 
 
 def version_kind(before: str, after: str) -> ChangeKind:
-    """Up or down, by PEP 440; ``changed`` where the order is unknown."""
+    """Up or down, by PEP 440; ``changed`` where the order is unknown, or there is none: ``1.0`` is ``1.0.0``."""
     from packaging.version import InvalidVersion, Version
 
     try:
         old, new = Version(before), Version(after)
     except InvalidVersion:
         return "changed"
-    return "upgraded" if new > old else "downgraded"
+    return "changed" if new == old else "upgraded" if new > old else "downgraded"
 
 
 def deb_version_kind(before: str, after: str) -> ChangeKind:

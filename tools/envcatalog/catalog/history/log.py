@@ -41,7 +41,7 @@ def environment_log(
     """
     found = _found(catalog, text)
     known = versions_until(catalog, found)
-    chosen = known[-limit:] if limit is not None else known
+    chosen = known[max(0, len(known) - limit) :] if limit is not None else known
     numbers = {version.number for version in chosen}
     entries: Mapping[int | None, list[CommitEntry]] = {}
     if commits:

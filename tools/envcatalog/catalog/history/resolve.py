@@ -85,7 +85,7 @@ class _Search:
     def _latest(self) -> Resolved:
         if not self._have:
             self._require_known()
-            raise UserError(f"`{self._name}` has no version", "run `envcat publish` to make one")
+            raise UserError(f"`{self._name}` has no version", self._none_yet())
         return self._resolved(self._have[-1])
 
     def _version(self, number: int, otherwise: str = "") -> Resolved:
@@ -94,7 +94,7 @@ class _Search:
             return self._resolved(found)
         self._require_known()
         listed = show_ranges(to_ranges(version.number for version in self._have))
-        hint = f"it has {listed}" if listed else "run `envcat publish` to make one"
+        hint = f"it has {listed}" if listed else self._none_yet()
         raise UserError(otherwise or f"`{self._name}` has no version {number}", hint)
 
     def _at_moment(self, moment: datetime) -> Resolved:
@@ -102,7 +102,7 @@ class _Search:
         if before:
             return self._resolved(before[-1])
         self._require_known()
-        hint = "run `envcat publish` to make one"
+        hint = self._none_yet()
         if self._have:
             first = min(self._have, key=lambda version: datetime.fromisoformat(version.date))
             hint = f"its first, `{first.reference}`, is of {first.date}"
@@ -129,6 +129,11 @@ class _Search:
     def _resolved(self, version: Version) -> Resolved:
         content = self._catalog.at(version.commit)
         return Resolved(name=self._name, content=content, commit=version.commit, version=version)
+
+    def _none_yet(self) -> str:
+        if self._catalog.repository.is_shallow:
+            return "run `git fetch --tags`: this clone is shallow"
+        return "run `envcat publish` to make one"
 
     def _numbered(self, number: int) -> Version | None:
         return next((version for version in self._have if version.number == number), None)

@@ -15,8 +15,10 @@ from envcatalog.catalog.content import Content
 from envcatalog.catalog.history.holdings import Holding, holdings, licensed, names_of
 from envcatalog.catalog.history.wanted import Wanted, WantedLicense, read_license, read_wanted
 from envcatalog.catalog.places import lock_path
+from envcatalog.git.source import Source
+from envcatalog.git.tag_object import parse_tag_name
 from envcatalog.git.trees import LOCK
-from envcatalog.git.versions import versions
+from envcatalog.git.versions import TAGS, has_tags, scan
 from envcatalog.lock.file import load_lock
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.found import Match, SearchResult, Unread
@@ -25,6 +27,8 @@ from envcatalog.model.version import Version
 
 if TYPE_CHECKING:
     from envcatalog.catalog.sdk import Catalog
+
+_MOST_BROKEN = 20
 
 
 def search(
@@ -43,28 +47,42 @@ def search(
     finder = _Finder(read_license(text, kind) or read_wanted(text, kind))
     if not all_versions and alias is None:
         finder.work_tree(catalog.content)
-    else:
-        for version in _chosen(catalog, alias, finder):
-            finder.version(catalog, version)
+        return finder.result()
+    if alias is not None:
+        _check_alias(catalog, alias)
+    if catalog.repository.is_shallow and not has_tags(catalog.repository):
+        raise UserError("this clone is shallow and has no version tag to search", "run `git fetch --tags`")
+    for version in _chosen(catalog, alias, finder):
+        finder.version(catalog, version)
     return finder.result()
 
 
 def _chosen(catalog: Catalog, alias: str | None, finder: _Finder) -> Iterator[Version]:
-    if alias is not None:
-        _check_alias(catalog, alias)
-    known = versions(catalog.repository)
+    found = scan(catalog.repository)
+    by_reference = {(version.name, version.number): version for version in found.versions}
     if alias is None:
-        yield from known
+        for item in found.suspicious:
+            tag = parse_tag_name(item.where.removeprefix(TAGS))
+            if tag is None:
+                catalog.passed_over(item)
+            else:
+                finder.unread(tag.name, tag.number, f"its tag {item.reason}")
+        yield from found.versions
         return
-    by_reference = {(version.name, version.number): version for version in known}
+    for item in catalog.content.source.skipped():
+        finder.unread(item.where, None, f"it {item.reason}")
     for name in catalog.content.names:
         environment = catalog.content.reading(name).environment
         if environment is None:
             finder.unread(name, None, "its definition has problems, so its aliases are not known")
             continue
         number = dict(environment.aliases).get(alias)
-        if number is not None and (name, number) in by_reference:
+        if number is None:
+            continue
+        if (name, number) in by_reference:
             yield by_reference[name, number]
+        else:
+            finder.unread(name, number, f"`{alias}` names it, and there is no such version here")
 
 
 def _check_alias(catalog: Catalog, alias: str) -> None:
@@ -87,14 +105,18 @@ class _Finder:
         self._matches: list[Match] = []
         self._unread: list[Unread] = []
         self._searched = 0
+        self._broken = 0
 
     def work_tree(self, content: Content) -> None:
         """All locks on disk."""
         own: dict[str, tuple[Holding, ...]] = {}
         bases: dict[str, str] = {}
         seen = set()
-        for name, data in content.source.read_each(LOCK):
+        for name, data in _locks(content.source):
             seen.add(name)
+            if isinstance(data, Refusal):
+                self.unread(name, None, data.message)
+                continue
             held = self._held(name, None, data)
             if held:
                 own[name] = held
@@ -106,6 +128,8 @@ class _Finder:
             if name not in seen:
                 self.unread(name, None, "it is not locked")
             self._add(name, None, _chain(name, bases, own))
+        for item in content.source.skipped():
+            self.unread(item.where, None, f"it {item.reason}")
 
     def version(self, catalog: Catalog, version: Version) -> None:
         """The lock of one version, and those it inherits from, at the version's commit."""
@@ -115,8 +139,12 @@ class _Finder:
         while name is not None and name not in (one for one, _ in chain):
             try:
                 data = source.read(lock_path(name))
-            except Refusal as error:
+            except UserError as error:
                 self.unread(version.name, version.number, error.message)
+                if not isinstance(error, Refusal):
+                    self._broken += 1
+                    if self._broken > _MOST_BROKEN:  # each costs a process, and the cause is one for all
+                        raise
                 break
             if data is None:
                 self.unread(version.name, version.number, f"`{lock_path(name)}` is missing")
@@ -178,6 +206,23 @@ class _Finder:
                         license=license_,
                     )
                 )
+
+
+def _locks(source: Source) -> Iterator[tuple[str, bytes | Refusal]]:
+    """Every lock by name, or why it is not read: one that is no plain file must not hide the others."""
+    done = ""
+    try:
+        for done, data in source.read_each(LOCK):
+            yield done, data
+    except Refusal:
+        for name in source.names():
+            if name <= done:
+                continue
+            try:
+                if (found := source.read(lock_path(name))) is not None:
+                    yield name, found
+            except Refusal as error:
+                yield name, error
 
 
 def _chain(
