@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from git_support import facts, git
+from git_support import digest, facts, git
 
 from envcatalog.git import remote as remote_module
 from envcatalog.git.claim import claim, claim_next
 from envcatalog.git.claim_many import claim_each
+from envcatalog.git.objects import GitObject
 from envcatalog.git.remote import push_tag, push_tags
 from envcatalog.git.repository import CatalogRepository
+from envcatalog.git.tag_write import NewTag, make_tag
 from envcatalog.git.versions import versions
 
 NAMES = ("alpha", "beta", "gamma", "delta")
@@ -94,3 +98,37 @@ def test_a_refused_tag_does_not_stop_the_others(shared: Path, tmp_path: Path) ->
         wanted = {f"refs/tags/{name}@1": parent for name in NAMES}
         assert push_tags(repository, "origin", wanted) == {"refs/tags/beta@1"}
     assert tags(tmp_path / "remote.git") == {f"{n}@1": head if n == "beta" else parent for n in NAMES}
+
+
+def test_reads_no_tag_of_another_environment(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with CatalogRepository.open(shared) as repository:
+        head = repository.require_head()
+        claim_each(repository, [("other", facts(head, "1")), ("more", facts(head, "1"))], remote=None)
+        asked: list[str] = []
+        read_many = repository.objects.read_many
+
+        def watched(ids: Iterable[str], **limits: Any) -> Iterator[GitObject]:
+            return read_many((asked.append(one) or one for one in ids), **limits)
+
+        monkeypatch.setattr(repository.objects, "read_many", watched)
+        claim_each(repository, [(name, facts(head, "1")) for name in NAMES], remote=None)
+    known = tags(shared)
+    assert set(asked) == {head, *(known[f"{name}@1"] for name in NAMES)}
+
+
+def test_writes_the_objects_that_git_tag_writes(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-03-01T12:00:00+05:30")
+    monkeypatch.setenv("GIT_COMMITTER_NAME", "Jürgen <crlf> .")
+    with CatalogRepository.open(shared) as repository:
+        head = repository.require_head()
+        wanted = [(name, facts(head, "1", message="Why?\n\n# no comment\n")) for name in NAMES]
+        made = claim_each(repository, wanted, remote=None)
+        targets = {"record": made[0].tag, **{version.name: version.commit for version in made}}
+        made_too = make_tag(
+            repository, NewTag(reference="record@1", target=made[0].tag, trailers={"Plan": digest("a")})
+        )
+    found = {version.name: version.tag for version in made} | {"record": made_too}
+    for name, target in targets.items():
+        message = git(shared, "cat-file", "-p", found[name]).split("\n\n", 1)[1] + "\n"
+        git(shared, "tag", "-f", "-a", "--cleanup=verbatim", "-F", "-", f"{name}@1", target, stdin=message)
+        assert git(shared, "rev-parse", f"{name}@1") == found[name]

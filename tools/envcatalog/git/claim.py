@@ -17,7 +17,7 @@ from envcatalog.git.remote import offer_tag
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.suspicion import Suspicion
 from envcatalog.git.tag_object import TagName, parse_tag_name
-from envcatalog.git.tag_write import create_reference, make_tag
+from envcatalog.git.tag_write import NewTag, create_reference, make_tag
 from envcatalog.git.versions import TAGS, image_ids, read_version, scan, tag_ids, versions
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.names import is_name
@@ -52,9 +52,10 @@ class VersionFacts:
     checks: str
     message: str = ""
 
-    def trailers(self) -> dict[str, str]:
-        """What stands at the end of the tag's message."""
-        return {"Plan": self.plan, "Image": self.image, "Lock": self.lock, "Checks": self.checks}
+    def tag(self, reference: str) -> NewTag:
+        """The tag of the version."""
+        trailers = {"Plan": self.plan, "Image": self.image, "Lock": self.lock, "Checks": self.checks}
+        return NewTag(reference=reference, target=self.commit, text=self.message, trailers=trailers)
 
 
 def claim(
@@ -83,7 +84,7 @@ def claim(
     present = tag_ids(repository, name).get(ref)
     if present is not None:
         raise _taken(repository, tag, present)
-    made = make_tag(repository, reference, facts.commit, text=facts.message, trailers=facts.trailers())
+    made = make_tag(repository, facts.tag(reference))
     after("made")
     if remote is not None:
         _push(repository, remote, tag, made)
@@ -144,7 +145,7 @@ def record_image(
     made = image_ids(repository, version.name).get(version.reference)
     if made is None:
         trailers = {"Plan": version.plan, "Image": image, "Checks": checks}
-        made = make_tag(repository, reference, version.tag, text="", trailers=trailers)
+        made = make_tag(repository, NewTag(reference=reference, target=version.tag, trailers=trailers))
     after("made")
     if remote is not None:
         made = offer_tag(repository, remote, ref, made)

@@ -1,8 +1,8 @@
-"""Makes a version's tag object and, apart from that, its reference.
+"""Makes versions' tag objects and, apart from that, their references.
 
-`git tag` would do both at once and leave nothing between them for a remote to decide. So it runs in a scratch
-Git folder that shares the repository's objects and settings: the object is the one that `git tag` makes,
-signed where the user's settings say so, and the reference is thrown away with the folder.
+`git tag` would do both at once and leave nothing between them for a remote to decide. Objects without a signature are
+written as they are, any number by one process. A signature is Git's work: `git tag` runs in a scratch Git folder that
+shares the repository's objects and settings, and its reference is thrown away with the folder.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from envcatalog.git.process import checked, failure, last_line
@@ -21,44 +22,108 @@ from envcatalog.model.errors import UserError
 
 _PREFIX = "envcat-tag-"
 _STALE_SECONDS = 3600
+_TARGET_LIMIT = 16 * 1024 * 1024
 
 
-def make_tag(
-    repository: CatalogRepository, reference: str, commit: str, *, text: str, trailers: Mapping[str, str]
-) -> str:
-    """Store an annotated (perhaps signed) tag object named `reference`, without a reference; its id.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTag:
+    """An annotated tag to be made.
+
+    Attributes:
+        reference: its inner name, ``name@N``.
+        target: full id of the commit, or of the tag, that it names.
+        text: the user's own words.
+        trailers: what stands at the end of its message; empty values are left out.
+    """
+
+    reference: str
+    target: str
+    text: str = ""
+    trailers: Mapping[str, str]
+
+    @property
+    def message(self) -> bytes:
+        """ValueError for a trailer that cannot be read back."""
+        return format_message(self.reference, self.text, self.trailers)
+
+
+def make_tag(repository: CatalogRepository, tag: NewTag) -> str:
+    """`make_tags` for one."""
+    (made,) = make_tags(repository, [tag])
+    return made
+
+
+def make_tags(repository: CatalogRepository, tags: Sequence[NewTag]) -> list[str]:
+    """Store tag objects, signed where Git is configured so, without references; their ids in order.
 
     Raises:
         UserError: nobody to name as tagger, the signing failed, or the repository cannot be written.
     """
-    message = format_message(reference, text, trailers)
+    if _must_sign(repository):
+        return [_signed(repository, tag) for tag in tags]
+    arguments = ("var", "GIT_COMMITTER_IDENT")
+    result = repository.processes.write(*arguments)
+    if result.code != 0:
+        raise _refine(failure(result, arguments), result.err)
+    tagger = result.out.removesuffix(b"\n")
+    with _scratch(repository.layout) as folder:
+        paths = [folder / str(number) for number, _ in enumerate(tags)]
+        for path, tag in zip(paths, tags, strict=True):
+            path.write_bytes(_object(repository, tag, tagger))
+        stdin = "".join(f"{_quoted(path)}\n" for path in paths).encode(errors="surrogateescape")
+        store = ("hash-object", "-t", "tag", "-w", "--no-filters", "--stdin-paths")
+        return checked(repository.processes.write(*store, stdin=stdin), store).decode().split()
+
+
+def _object(repository: CatalogRepository, tag: NewTag, tagger: bytes) -> bytes:
+    """The bytes that `git tag -a` would write (git-mktag(1))."""
+    target = repository.objects.read(tag.target, limit=_TARGET_LIMIT)
+    headers = f"object {target.id}\ntype {target.kind}\ntag {tag.reference}\ntagger "
+    return headers.encode() + tagger + b"\n\n" + tag.message
+
+
+def _signed(repository: CatalogRepository, tag: NewTag) -> str:
     layout = repository.layout
+    with _scratch(layout) as folder:
+        _make_git_folder(folder, layout)
+        environment = {
+            "GIT_DIR": str(folder),
+            "GIT_COMMON_DIR": str(folder),
+            "GIT_OBJECT_DIRECTORY": str(layout.common_dir / "objects"),
+        }
+        arguments = (
+            "tag",
+            "-a",
+            "--cleanup=verbatim",
+            "-F",
+            "-",
+            "--end-of-options",
+            tag.reference,
+            tag.target,
+        )
+        result = repository.processes.write(*arguments, stdin=tag.message, environment=environment)
+        if result.code != 0:
+            raise _refine(failure(result, arguments), result.err)
+        parse = ("rev-parse", "--verify", "--end-of-options", f"refs/tags/{tag.reference}")
+        made = checked(repository.processes.write(*parse, environment=environment), parse).decode().strip()
+    # Git 2.39 makes an unsigned tag, and calls it done, where `ssh-keygen` cannot sign.
+    if not is_signed(repository.objects.read(made, limit=TAG_LIMIT).data):
+        raise _unsigned(last_line(result.err))
+    return made
+
+
+@contextlib.contextmanager
+def _scratch(layout: Layout) -> Iterator[Path]:
     _sweep(layout)
     try:
-        scratch = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=layout.common_dir))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=layout.common_dir))
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise UserError(f"the repository in `{layout.root}` cannot be written: {reason}") from error
     try:
-        _make_git_folder(scratch, layout)
-        environment = {
-            "GIT_DIR": str(scratch),
-            "GIT_COMMON_DIR": str(scratch),
-            "GIT_OBJECT_DIRECTORY": str(layout.common_dir / "objects"),
-        }
-        arguments = ("tag", "-a", "--cleanup=verbatim", "-F", "-", "--end-of-options", reference, commit)
-        result = repository.processes.write(*arguments, stdin=message, environment=environment)
-        if result.code != 0:
-            raise _refine(failure(result, arguments), result.err)
-        parse = ("rev-parse", "--verify", "--end-of-options", f"refs/tags/{reference}")
-        made = checked(repository.processes.write(*parse, environment=environment), parse)
-        tag = made.decode().strip()
-        # Git 2.39 makes an unsigned tag, and calls it done, where `ssh-keygen` cannot sign.
-        if _must_sign(repository) and not is_signed(repository.objects.read(tag, limit=TAG_LIMIT).data):
-            raise _unsigned(last_line(result.err))
-        return tag
+        yield folder
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def create_reference(repository: CatalogRepository, ref: str, object_id: str) -> bool:
@@ -109,7 +174,8 @@ def _make_git_folder(folder: Path, layout: Layout) -> None:
 
 
 def _quoted(path: Path) -> str:
-    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def _must_sign(repository: CatalogRepository) -> bool:
