@@ -32,6 +32,8 @@ checks:
   - sh -c "test $(extend) = /opt/env && native && native-again"
   - sh -c "test $CONDA_PREFIX = /opt/env && test ! -e /opt/env/pyvenv.cfg && test ! -e /opt/env/linked"
 """
+# As conda's Python has no locales of its own, it takes those of the base.
+SET_LOCALE = """python -c 'import locale; assert locale.setlocale(locale.LC_ALL, "") == "C.UTF-8"'"""
 CHILD = f"""\
 name: child
 description: Adds to another
@@ -145,6 +147,7 @@ def test_conda_brings_python_to_a_debian_base_without_one(conda_place: Workplace
         "packages: [beta]", "packages: []"
     )
     text = text.replace("import beta, gamma, greeting", "import greeting")
+    text += f"  - {SET_LOCALE}\n"
     add(conda_place, "sci", text)
     done = conda_place.publish()
     assert done.code == 0, done.err
@@ -153,5 +156,5 @@ def test_conda_brings_python_to_a_debian_base_without_one(conda_place: Workplace
     debs = json.loads((conda_place.root / "catalog/sci/lock.json").read_text())["platforms"]["linux/amd64"][
         "debs"
     ]
-    assert {"libc6", "ca-certificates"} <= {deb["name"] for deb in debs}
+    assert {"libc6", "libc-bin", "ca-certificates"} <= {deb["name"] for deb in debs}
     assert not [deb["name"] for deb in debs if "python" in deb["name"]]

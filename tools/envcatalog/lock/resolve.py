@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from envcatalog.definition.canonical import definition_digest
+from envcatalog.lock.debian.policy import BASE_PACKAGES
 from envcatalog.lock.images import ImageResolver, host_bytecode, lock_image
 from envcatalog.lock.parent import Parent
 from envcatalog.lock.provided import Provided
@@ -143,7 +144,8 @@ def _lock_debs(work: Work) -> Mapping[str, tuple[Deb, ...]]:
     if digest is None or work.suite is None:
         return {}
     last = {item.platform: item.debs for item in work.previous.platforms} if work.previous else {}
-    names = [deb.name for debs in last.values() for deb in debs]
+    # An old lock may lack a package that a Debian base has since, and gains it when that is named.
+    names = [*(deb.name for debs in last.values() for deb in debs), *(() if work.parent else BASE_PACKAGES)]
     keep = last if work.unchanged("debs", digest, names) else {}
     missing = tuple(name for name in sorted(work.environment.platforms) if name not in keep)
     if not missing:

@@ -13,6 +13,7 @@ BASE_PACKAGES = (
     "base-files",  # /etc/os-release, /etc/debian_version, the folders of the file system
     "ca-certificates",  # TLS; the bundle is written by the image's deb layer
     "dash",  # /bin/sh, for entry points and subprocess.run(shell=True)
+    "libc-bin",  # the locale C.UTF-8, which the image's LANG names
     "libc6",
     "libgcc-s1",  # wheels with C++ or OpenMP code link to these two
     "libstdc++6",
@@ -88,16 +89,19 @@ def interpreter_packages(version: str) -> tuple[str, ...]:
 
 
 def spark_packages(suite: str) -> tuple[str, ...]:
-    """A Java runtime, and what Spark's programs call: they are scripts of bash."""
+    """A Java runtime, the locale it starts in, and what Spark's programs call: they are scripts of bash.
+
+    Java takes the charset of file names from the locale, and until 18 (JEP 400) that of text, too. Without the
+    locale's files it is US-ASCII: ``é`` in a path is refused, and in a text it becomes two characters.
+    """
     java = _JAVA_OF_SUITE.get(suite, _JAVA_OTHERWISE)
-    return ("bash", "coreutils", f"openjdk-{java}-jre-headless")
+    return ("bash", "coreutils", "libc-bin", f"openjdk-{java}-jre-headless")
 
 
 def r_packages(names: Iterable[str]) -> tuple[str, ...]:
     """R, what its front end calls, the locale it starts in, and packages of CRAN by the names that Debian gives them.
 
-    A Debian base sets ``LANG=C.UTF-8``, whose files are in ``libc-bin``. Without them R warns at each start that
-    locales cannot be set, and takes text for bytes; Python does without, by its UTF-8 mode (PEP 540).
+    Without the locale's files R warns at each start that locales cannot be set, and takes text for bytes.
 
     Source: Debian R packaging policy, "Package naming": the name of CRAN in lower case behind ``r-cran-``.
     """
