@@ -16,6 +16,11 @@ from hooks_support import push, remote_lines
 from envcatalog.lock.file import load_lock, lock_digest
 from support.catalogs import Workplace, definition, git
 
+KEPT = (
+    "the push is taken; what is not published now is made up for by the next one, or by "
+    "`envcat hooks run post-receive` in the bare repository"
+)
+
 
 def add(place: Workplace, name: str = "demo", *packages: str, **more: str) -> str:
     """Write, lock and commit; the commit."""
@@ -109,6 +114,7 @@ def test_without_a_registry_the_push_is_kept_and_made_up_for(served: Workplace) 
     done = push(served.root, "main")
     assert done.returncode == 0
     assert remote_lines(done) == [
+        KEPT,
         "error: nothing was published: this repository does not say where to",
         "hint: run `git config envcat.registry HOST/PREFIX` in the bare repository, then "
         "`envcat hooks run post-receive`",
@@ -366,6 +372,7 @@ def test_the_next_push_makes_up_for_what_a_registry_that_was_down_missed(served:
     served.commit("Take 1 to staging")
     done = push(served.root, "main")
     assert done.returncode == 0
+    assert remote_lines(done)[-3] == KEPT
     assert remote_lines(done)[-2].startswith("error: `127.0.0.1:1` cannot be reached")
     git(served.origin, "config", "envcat.registry", served.images)
     (served.root / "README.md").write_text("Nothing of the catalog\n")

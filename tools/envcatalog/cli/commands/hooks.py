@@ -11,13 +11,17 @@ import click
 
 from envcatalog.cli.choice import OneOf
 from envcatalog.cli.options import catalog_options, chosen_folder, emit, progress
-from envcatalog.model.errors import EXIT_NO
+from envcatalog.model.errors import EXIT_NO, UserError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from envcatalog.catalog.hooks.server import Verdict
 
+_KEPT = (
+    "the push is taken; what is not published now is made up for by the next one, or by "
+    "`envcat hooks run post-receive` in the bare repository"
+)
 NAMES = ("pre-receive", "post-receive", "pre-commit", "pre-push")
 
 
@@ -103,10 +107,19 @@ def _publish(folder: Path, lines: str) -> int:
     from envcatalog.git.pushed import read_pushes
     from envcatalog.report.text import published_text
 
-    rows = publish_push(folder, read_pushes(lines), cache=cache_folder(), progress=progress())
+    pushes = read_pushes(lines)
+    try:
+        rows = publish_push(folder, pushes, cache=cache_folder(), progress=progress())
+    except UserError:
+        if pushes:  # who pushes again is told that everything is up to date, and nothing happens
+            click.echo(_KEPT, err=True)
+        raise
     if rows:
         emit(published_text(rows))
-    return EXIT_NO if any(row.status == "refused" for row in rows) else 0
+    refused = any(row.status == "refused" for row in rows)
+    if refused and pushes:
+        click.echo(_KEPT, err=True)
+    return EXIT_NO if refused else 0
 
 
 def _report(verdicts: Sequence[Verdict], refused: str) -> int:
