@@ -11,7 +11,7 @@ from envcatalog.model.errors import Refusal
 from support.catalogs import Workplace, git
 
 FILE = "catalog/demo/environment.yaml"
-THERE = "there is versions 1-2, `latest`, `{worktree}`, branch `main`, and every commit, tag and date"
+THERE = "there are versions 1-2, `latest`, `{worktree}`, branch `main`, and every commit, tag and date"
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_a_version_says_its_image_and_commit(three: Light) -> None:
         ("demo@mian", "error: `demo` has no `mian`\nhint: did you mean `demo@main`\n"),
         (
             "demo@zzz",
-            "error: `demo` has no `zzz`\nhint: there is versions 1-2, `prod`, `latest`, `{worktree}`, branch `main`, "
+            "error: `demo` has no `zzz`\nhint: there are versions 1-2, `prod`, `latest`, `{worktree}`, branch `main`, "
             "and every commit, tag and date\n",
         ),
         (
@@ -111,10 +111,25 @@ def test_a_version_says_its_image_and_commit(three: Light) -> None:
         ),
         ("dmo@1", "error: there is no environment `dmo` in this catalog\nhint: did you mean `demo`\n"),
         ("dmo@main", "error: there is no environment `dmo` at `main`\nhint: did you mean `demo@main`\n"),
+        ("demo@PROD", "error: `demo` has no `PROD`\nhint: did you mean `demo@prod`\n"),
+        ("demo@topic", "error: `demo` has no `topic`\nhint: did you mean `demo@origin/topic`\n"),
+        ("demo@20260301", "error: `demo` has no `20260301`\nhint: did you mean `demo@2026-03-01`\n"),
+        ("demo@2026-3-1", "error: `demo` has no `2026-3-1`\nhint: did you mean `demo@2026-03-01`\n"),
+        ("demo@HEAD^^", "error: `demo` has no `HEAD^^`\nhint: did you mean `demo@HEAD~2`\n"),
+        ("demo:2", "error: `demo:2` is no reference\nhint: did you mean `demo@2`\n"),
+        ("demo==2", "error: `demo==2` is no reference\nhint: did you mean `demo@2`\n"),
+        ("demo/v2", "error: `demo/v2` is no reference\nhint: did you mean `demo@2`\n"),
+        ("Demo", "error: `Demo` is no reference\nhint: did you mean `demo`\n"),
+        ("catalog/demo/", "error: `catalog/demo/` is no reference\nhint: did you mean `demo`\n"),
+        (
+            "catalog/demo/environment.yaml",
+            "error: `catalog/demo/environment.yaml` is no reference\nhint: did you mean `demo`\n",
+        ),
         ("demo@", "error: `demo@` has nothing after the `@`\nhint: write `demo` or `demo@latest`\n"),
     ],
 )
 def test_a_wrong_one_says_what_exists(three: Light, reference: str, said: str) -> None:
+    git(three.root, "update-ref", "refs/remotes/origin/topic", "HEAD~1")
     assert three.said("show", reference) == said
 
 
@@ -123,6 +138,10 @@ def test_an_environment_that_is_gone_keeps_its_versions(three: Light) -> None:
     git(three.root, "rm", "-rq", "catalog/demo")
     three.commit("Remove demo")
     assert alpha(three, "demo@2") == "2.0"
+    assert three.said("show", "demo") == (
+        "error: there is no environment `demo` on disk any more\n"
+        "hint: its versions are 1-2: write `demo@2`, or run `envcat log demo`\n"
+    )
     assert [row["version"] for row in three.run("log", "demo", "--format", "json").json["versions"]] == [2, 1]
 
 
@@ -169,3 +188,61 @@ def test_commands_on_the_files_on_disk_say_where_else_to_work(three: Light, comm
         "hint: run `envcat checkout demo@1 DIR`, and work there\n"
     )
     assert three.run("validate", "demo@{worktree}").out == three.run("validate", "demo").out
+    assert three.said(command, "demo@prdo") == "error: `demo` has no `prdo`\nhint: did you mean `demo@prod`\n"
+
+
+def test_a_branch_that_is_hidden_is_spelled_out(three: Light) -> None:
+    git(three.root, "branch", "prod", "HEAD")
+    git(three.root, "branch", "2", "HEAD")
+    assert three.said("show", "demo@zzz") == (
+        "error: `demo` has no `zzz`\nhint: there are versions 1-2, `prod`, `latest`, `{worktree}`, branch "
+        "`refs/heads/2`, branch `main`, branch `refs/heads/prod`, and every commit, tag and date\n"
+    )
+
+
+def test_commands_about_all_of_an_environment_say_what_to_write(three: Light) -> None:
+    three.put("demo", {"alpha": "2.0"})
+    about = "error: `demo@1` is one moment of `demo`, and this command is about all of it\n"
+    assert three.said("archive", "demo@1") == (
+        f"{about}hint: run `envcat archive demo`, or `envcat deprecate demo@1` for a version\n"
+    )
+    assert three.said("restore", "demo@1") == f"{about}hint: run `envcat restore demo`\n"
+    assert three.said("promote", "demo@1", "prod", "--remove") == (
+        f"{about}hint: run `envcat promote demo prod --remove`\n"
+    )
+    assert three.run("archive", "demo@{worktree}").code == 0
+    assert three.run("restore", "demo@{worktree}").code == 0
+    assert three.said("update", "demo@1") == (
+        "error: `demo@1` is not what is on disk, and this command works on the files there\n"
+        "hint: run `envcat checkout demo@1 DIR`, and work there\n"
+    )
+
+
+def test_one_version_is_deprecated_by_its_reference(three: Light) -> None:
+    three.put("demo", {"alpha": "2.0"}, more="aliases: {staging: 1, prod: 1}\n")
+    for reference in ("demo@1", "demo@prod"):
+        done = three.run("deprecate", reference, "--reason", "Old")
+        assert done.code == 0, done.err
+    text = (three.root / "catalog/demo/environment.yaml").read_text()
+    assert 'deprecated:\n  versions: "1"\n  reason: Old\n' in text
+    three.commit("Deprecate")
+    assert three.said("deprecate", "demo@main", "--reason", "Old") == (
+        "error: `demo@main` is not a version of `demo`\nhint: it has 1-2, such as `demo@latest`\n"
+    )
+    assert three.said("deprecate", "demo@1", "--versions", "2", "--reason", "Old") == (
+        "error: `demo@1` names a version, and so does `--versions`\nhint: leave one of them out\n"
+    )
+    assert three.said("deprecate", "demo@9", "--reason", "Old") == (
+        "error: `demo` has no version 9\nhint: it has 1-2\n"
+    )
+
+
+def test_verify_takes_every_reference_that_names_a_version(three: Light) -> None:
+    day = three.run("verify", "demo@2026-03-01")
+    assert (day.code, day.out) == (0, "1 version verified, no errors, no warnings\n")
+    assert (
+        three.said("verify", "demo@prdo") == "error: `demo` has no `prdo`\nhint: did you mean `demo@prod`\n"
+    )
+    assert three.said("verify", "dmo") == (
+        "error: there is no environment `dmo` in this catalog\nhint: did you mean `demo`\n"
+    )

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.building.locking import write_file
-from envcatalog.catalog.history.resolve import resolve_reference
+from envcatalog.catalog.history.reference import one_name, parse_reference
+from envcatalog.catalog.history.resolve import Resolved, resolve_reference
 from envcatalog.catalog.places import definition_path
 from envcatalog.definition.deprecation import replacement_parts
 from envcatalog.definition.edit import Edit, edit_value
@@ -41,13 +42,7 @@ def promote(catalog: Catalog, reference: str, alias: str) -> Edited:
     found = catalog.find(reference)
     name = found.name
     environment = catalog.content.environment(name)
-    if found.version is None:
-        have = show_ranges(to_ranges(version.number for version in catalog.versions(name)))
-        hint = (
-            f"it has {have}, such as `{name}@latest`" if have else f"run `envcat publish {name}` to make one"
-        )
-        raise UserError(f"`{reference[:80]}` is not a version of `{name}`", hint)
-    number = found.version.number
+    number = _number_of(catalog, found, reference)
     before = dict(environment.aliases)
     broken = {(jump.alias, jump.before) for jump in jumps(before, order)}
     for jump in jumps({**before, alias: number}, order):
@@ -66,6 +61,7 @@ def demote(catalog: Catalog, name: str, alias: str) -> Edited:
     Raises:
         Refusal: an alias after it would stand without it.
     """
+    name = one_name(name, f"run `envcat promote NAME {alias[:80]} --remove`")
     order = catalog.content.settings.aliases
     before = dict(catalog.content.environment(name).aliases)
     if alias not in before:
@@ -95,9 +91,12 @@ def deprecate(
 ) -> Edited:
     """Say of versions (all without `versions`) that they should no longer be used; what was said before is replaced.
 
+    `name` may be a reference to one version instead.
+
     Raises:
         UserError: a value has not the form that the schema asks for, or names what does not exist.
     """
+    name, versions = _deprecated_of(catalog, name, versions)
     value = {"versions": versions, "reason": reason, "replacement": replacement, "until": until}
     wanted = {key: text for key, text in value.items() if text is not None}
     environment = catalog.content.environment(name)
@@ -115,6 +114,7 @@ def deprecate(
 
 def undeprecate(catalog: Catalog, name: str) -> Edited:
     """Take the statement of `deprecate` away."""
+    name = one_name(name, "run `envcat deprecate NAME --remove`: a file has one such statement")
     if catalog.content.environment(name).deprecated is None:
         return _unchanged(name, "it is not deprecated")
     return _edit(catalog, name, ("deprecated",), None, "commit it")
@@ -122,6 +122,7 @@ def undeprecate(catalog: Catalog, name: str) -> Edited:
 
 def archive(catalog: Catalog, name: str) -> Edited:
     """Keep an environment, and publish it no more."""
+    name = one_name(name, "run `envcat archive NAME`, or `envcat deprecate REF` for a version")
     if catalog.content.environment(name).archived:
         return _unchanged(name, "it is archived already")
     children = []
@@ -141,9 +142,30 @@ def archive(catalog: Catalog, name: str) -> Edited:
 
 def restore(catalog: Catalog, name: str) -> Edited:
     """Bring an archived environment back."""
+    name = one_name(name, "run `envcat restore NAME`")
     if not catalog.content.environment(name).archived:
         return _unchanged(name, "it is not archived")
     return _edit(catalog, name, ("archived",), None, "commit it")
+
+
+def _deprecated_of(catalog: Catalog, text: str, versions: str | None) -> tuple[str, str | None]:
+    """Name and versions, of a name or of a reference to a version."""
+    reference = parse_reference(text)
+    if reference.is_worktree:
+        return reference.name, versions
+    if versions is not None:
+        raise UserError(f"`{text[:80]}` names a version, and so does `--versions`", "leave one of them out")
+    return reference.name, str(_number_of(catalog, resolve_reference(catalog, text), text))
+
+
+def _number_of(catalog: Catalog, found: Resolved, text: str) -> int:
+    """The number of the version that a reference named; UserError where it is no version."""
+    if found.version is not None:
+        return found.version.number
+    name = found.name
+    have = show_ranges(to_ranges(version.number for version in catalog.versions(name)))
+    hint = f"it has {have}, such as `{name}@latest`" if have else f"run `envcat publish {name}` to make one"
+    raise UserError(f"`{text[:80]}` is not a version of `{name}`", hint)
 
 
 def _edit(catalog: Catalog, name: str, path: tuple[str, ...], value: Edit, step: str) -> Edited:

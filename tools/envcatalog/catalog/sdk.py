@@ -41,7 +41,7 @@ class Catalog(OpenCatalog):
         from envcatalog.catalog.policing import newest_version
         from envcatalog.catalog.validating import validate
 
-        return validate(self.content, worktree_names(names), newest=newest_version(self.repository, self.at))
+        return validate(self.content, self._on_disk(names), newest=newest_version(self.repository, self.at))
 
     def lock(
         self, names: Iterable[str] = (), *, upgrade: bool = False, upgrade_packages: Iterable[str] = ()
@@ -261,7 +261,17 @@ class Catalog(OpenCatalog):
         return tuple(name for name in changed if wanted is None or name in wanted)
 
     def _names(self, names: Iterable[str]) -> tuple[str, ...]:
-        chosen = worktree_names(names)
+        chosen = self._on_disk(names)
         for name in chosen:
             self.content.reading(name)
         return chosen or self.all_names()
+
+    def _on_disk(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Names of a command on the files on disk; a reference that names nothing is told what there is."""
+        from envcatalog.catalog.history.resolve import resolve_reference
+
+        asked = tuple(names)
+        for text in asked:
+            if "@" in text:
+                resolve_reference(self, text)
+        return worktree_names(asked)

@@ -46,11 +46,14 @@ def resolve(repository: CatalogRepository, text: str) -> str:
     raise UserError(f"no commit, branch or tag is called {quote(text)}", hint)
 
 
-def branches(repository: CatalogRepository) -> tuple[str, ...]:
-    """Short names of the local branches, at most 100, the ones with the newest commits first."""
+def branches(repository: CatalogRepository, *, remote: bool = False) -> tuple[str, ...]:
+    """Short names of the local branches, or of those seen on remotes (``origin/main``).
+
+    At most 100, the ones with the newest commits first.
+    """
     arguments = ("for-each-ref", "--count=100", "--sort=-committerdate", "--format=%(refname:lstrip=2)")
-    out = repository.processes.output(*arguments, "refs/heads/")
-    return tuple(out.decode(errors="surrogateescape").splitlines())
+    out = repository.processes.output(*arguments, "refs/remotes/" if remote else "refs/heads/")
+    return tuple(name for name in out.decode(errors="surrogateescape").splitlines() if is_revision(name))
 
 
 def _described(repository: CatalogRepository, text: str) -> list[str]:

@@ -24,6 +24,12 @@ _DATE = re.compile(
     r"(?P<time>[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})?\Z",
     re.ASCII,
 )
+# What people carry over from files, containers, packages and tags: `catalog/web`, `web:3`, `web==3`, `web/v3`, `Web`.
+_ALMOST = re.compile(
+    r"(?:\./)?(?:catalog/)?(?P<name>[A-Za-z0-9._-]+)"
+    r"(?:/(?:environment\.yaml|lock\.json)?|(?:==?|[:/@ ])v?(?P<at>[\w][\w./-]*))?\Z",
+    re.ASCII,
+)
 _FORMS = "a reference is `name`, `name@3`, `name@latest`, `name@prod`, `name@2026-03-31` or `name@<commit>`"
 
 
@@ -77,10 +83,37 @@ def parse_reference(text: str) -> Reference:
     """
     name, separator, at = text.partition("@")
     if not is_name(name):
-        raise UserError(f"`{text[:80]}` is no reference", _FORMS)
+        near = _near(text)
+        raise UserError(f"`{text[:80]}` is no reference", f"did you mean `{near}`" if near else _FORMS)
     if separator and not at:
         raise UserError(f"`{text[:80]}` has nothing after the `@`", f"write `{name}` or `{name}@latest`")
     return Reference(name=name, at=at)
+
+
+def _near(text: str) -> str:
+    match = _ALMOST.match(text[:200])
+    name = match["name"].lower() if match else ""
+    if match is None or not is_name(name) or name == text:
+        return ""
+    return f"{name}@{match['at']}" if match["at"] else name
+
+
+def one_name(text: str, instead: str) -> str:
+    """The name for a command that is about all of an environment; ``name@{worktree}`` is such a name, too.
+
+    Args:
+        instead: what to write, with ``NAME`` and ``REF`` in it.
+
+    Raises:
+        UserError: a reference to one moment of it.
+    """
+    name, separator, at = text.partition("@")
+    if not separator or not is_name(name) or not at:
+        return text
+    if at == WORKTREE:
+        return name
+    hint = instead.replace("NAME", name).replace("REF", text[:80])
+    raise UserError(f"`{text[:80]}` is one moment of `{name}`, and this command is about all of it", hint)
 
 
 def worktree_names(texts: Iterable[str]) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.content import Content
@@ -13,7 +14,7 @@ from envcatalog.catalog.history.reference import LATEST, WORKTREE, Reference, pa
 from envcatalog.catalog.places import definition_path
 from envcatalog.git.refs import branches, resolve
 from envcatalog.model.environment import Environment
-from envcatalog.model.errors import UserError
+from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.ranges import show_ranges, to_ranges
 from envcatalog.model.version import Version
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # Git's shortest abbreviation of an id; a shorter number is a version and nothing else.
 _SHORT_ID = 7
+_DAY = re.compile(r"([0-9]{4})[-/.]?([0-9]{1,2})[-/.]?([0-9]{1,2})\Z", re.ASCII)
+_PARENT = re.compile(r"(?P<what>[\w][\w./-]*)(?P<steps>\^{1,9})\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +55,25 @@ def resolve_reference(catalog: OpenCatalog, text: str) -> Resolved:
     """
     reference = parse_reference(text)
     if reference.is_worktree:
-        catalog.content.reading(reference.name)
+        _require_here(catalog, reference.name)
         return Resolved(name=reference.name, content=catalog.content)
     return _Search(catalog, reference).found()
+
+
+def _require_here(catalog: OpenCatalog, name: str) -> None:
+    try:
+        catalog.content.reading(name)
+    except Refusal:
+        raise
+    except UserError as error:
+        have = catalog.known(name)
+        if not have:
+            raise
+        listed = show_ranges(to_ranges(version.number for version in have))
+        raise UserError(
+            f"there is no environment `{name}` on disk any more",
+            f"its versions are {listed}: write `{have[-1].reference}`, or run `envcat log {name}`",
+        ) from error
 
 
 class _Search:
@@ -153,11 +172,43 @@ class _Search:
     def _what_there_is(self, reason: str) -> str:
         numbers = [str(version.number) for version in self._have]
         words = [*self._aliases(), *([LATEST] if numbers else []), WORKTREE]
-        known = branches(self._catalog.repository)
-        near = difflib.get_close_matches(self._reference.at[:80], [*words, *numbers, *known], n=1)
+        known = [self._spelled(branch, words) for branch in branches(self._catalog.repository)]
+        near = near_moment(self._reference.at) or self._near([*words, *numbers, *known])
         if near:
-            return f"did you mean `{self._name}@{near[0]}`"
-        there = [f"versions {show_ranges(to_ranges(map(int, numbers)))}"] if numbers else ["no version yet"]
-        there += [f"`{word}`" for word in words] + [f"branch `{branch}`" for branch in known[:5]]
+            return f"did you mean `{self._name}@{near}`"
+        some = f"are versions {show_ranges(to_ranges(map(int, numbers)))}" if numbers else "is no version yet"
+        there = [f"there {some}", *(f"`{word}`" for word in words)]
+        there += [f"branch `{branch}`" for branch in known[:5]]
         shallow = f"; {reason}" if "shallow" in reason else ""
-        return f"there is {', '.join(there)}, and every commit, tag and date{shallow}"
+        return f"{', '.join(there)}, and every commit, tag and date{shallow}"
+
+    def _spelled(self, branch: str, words: Sequence[str]) -> str:
+        """How a branch is written: one that is called like something else is hidden by it."""
+        hidden = branch in words or Reference(name=self._name, at=branch).number is not None
+        return f"refs/heads/{branch}" if hidden else branch
+
+    def _near(self, there: Sequence[str]) -> str:
+        at = self._reference.at[:80]
+        elsewhere = branches(self._catalog.repository, remote=True)
+        same = [branch for branch in elsewhere if branch.partition("/")[2] == at]
+        lower: dict[str, str] = {}
+        for text in (*there, *elsewhere):
+            lower.setdefault(text.lower(), text)
+        found = same or [
+            lower[text]
+            for text in difflib.get_close_matches(at.lower().removeprefix("refs/heads/"), lower, n=1)
+        ]
+        return found[0] if found else ""
+
+
+def near_moment(at: str) -> str:
+    """What was meant by ``2026-3-1``, ``20260301`` or ``HEAD^``; empty for anything else."""
+    if parents := _PARENT.match(at):
+        return f"{parents['what']}~{len(parents['steps'])}"
+    match = _DAY.match(at)
+    if match is None:
+        return ""
+    try:
+        return date(*map(int, match.groups())).isoformat()
+    except ValueError:
+        return ""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from envcatalog.catalog.history.reference import worktree_names
 from envcatalog.catalog.lifecycle import without_archived
 from envcatalog.catalog.places import lock_path
 from envcatalog.catalog.update.message import is_ours
@@ -86,9 +87,10 @@ def names_to_update(
     """
     head = catalog.repository.require_head()
     content = catalog.at(head)
+    names = worktree_names(names)
     for name in names:
         content.reading(name)
-    chosen = tuple(dict.fromkeys(names)) or tuple(without_archived(content, content.names))
+    chosen = names or tuple(without_archived(content, content.names))
     if older_than is None:
         return chosen
     young = paths_since(catalog.repository, head, now - timedelta(days=older_than), "catalog")

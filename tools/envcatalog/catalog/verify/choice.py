@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.history.reference import parse_reference
+from envcatalog.catalog.history.resolve import resolve_reference
 from envcatalog.git.versions import scan
 from envcatalog.model.errors import UserError
 
@@ -53,6 +54,9 @@ def _number_of(catalog: Catalog, name: str, at: str) -> int:
     if at == "latest" and have:
         return max(have)
     aliases = dict(catalog.content.environment(name).aliases) if name in catalog.content.names else {}
-    if at not in aliases:
+    if at in aliases:  # also of a version whose tag is wrong, which is what is to be found
+        return aliases[at]
+    found = resolve_reference(catalog, f"{name}@{at}")
+    if found.version is None:
         raise UserError(f"`{name}@{at[:80]}` names no version", "use `name`, `name@3` or `name@prod`")
-    return aliases[at]
+    return found.version.number

@@ -82,7 +82,7 @@ def verify_references(
 
         asked = choose(catalog, rebuild)
         findings += check_rebuild(catalog, [item for item in versions if asked.has(item.name, item.number)])
-    _refuse_nothing(chosen, versions, findings)
+    _refuse_nothing(catalog, chosen, versions, findings)
     findings.sort(key=lambda item: (_place(item.reference), item.code, item.message))
     return Verified(verified=len(versions), findings=tuple(findings))
 
@@ -197,7 +197,9 @@ def _signatures(catalog: Catalog, versions: Sequence[Version], require_signed: b
         )
 
 
-def _refuse_nothing(chosen: Chosen, versions: Sequence[Version], findings: Sequence[Discrepancy]) -> None:
+def _refuse_nothing(
+    catalog: Catalog, chosen: Chosen, versions: Sequence[Version], findings: Sequence[Discrepancy]
+) -> None:
     """UserError for a reference of which there is nothing anywhere: a typing error, not a good version."""
     seen = {(version.name, version.number) for version in versions}
     seen |= {place for item in findings if (place := _version_of(TAGS + item.reference)) is not None}
@@ -208,7 +210,8 @@ def _refuse_nothing(chosen: Chosen, versions: Sequence[Version], findings: Seque
         if numbers is None and name not in {place[0] for place in seen} | {
             item.reference for item in findings
         }:
-            raise UserError(f"`{name}` has no version", "run `envcat list` to see what there is")
+            catalog.content.reading(name)  # an unknown name is told the nearest one
+            raise UserError(f"`{name}` has no version", "run `envcat publish` to make one")
 
 
 def _version_of(ref: str) -> tuple[str, int] | None:

@@ -8,7 +8,7 @@ from envcatalog.cli.options import catalog_options, colour, emit, formats, open_
 
 
 @click.command("deprecate")
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="REF")
 @click.option("--versions", metavar="RANGES", help="Such as `1-2,4` or `3-`; all versions without it.")
 @click.option("--reason", metavar="TEXT", help="Why, in one line.")
 @click.option("--replacement", metavar="REF", help="What to use instead: NAME or NAME@3.")
@@ -28,8 +28,9 @@ def command(
     directory: str | None,
     form: str,
 ) -> int:
-    """Say that versions of NAME should no longer be used; whoever uses one is warned.
+    """Say that versions should no longer be used: of NAME those of --versions or all, of NAME@3 that one.
 
+    Whoever uses one is warned.
     The definition is edited in the work tree, with its comments and layout; nothing is committed. A file has one such
     statement: an earlier one is replaced.
     """
