@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
 from history.light import Light
 from support.catalogs import git
 
@@ -206,3 +212,34 @@ def test_a_limit_of_none_shows_none(light: Light) -> None:
     light.commit()
     light.version("web")
     assert light.run("log", "web", "--limit", "0", "--format", "json").json["versions"] == []
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
+def test_signatures_are_checked_where_that_is_asked_for(light: Light, tmp_path: Path) -> None:
+    """Unsigned, good, of a stranger's key, and good once but for other words."""
+    for who in ("ada", "bob"):
+        made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / who)]
+        subprocess.run(made, check=True)
+    (tmp_path / "allowed").write_text(f"ada@example.com {(tmp_path / 'ada.pub').read_text()}")
+    git(light.root, "config", "gpg.format", "ssh")
+    git(light.root, "config", "gpg.ssh.allowedSignersFile", str(tmp_path / "allowed"))
+    for number, signer in enumerate(("", "ada", "bob", "ada")):
+        git(light.root, "config", "tag.gpgSign", "true" if signer else "false")
+        git(light.root, "config", "user.signingKey", str(tmp_path / signer))
+        light.put("web", {"flask": str(number)})
+        light.commit()
+        light.version("web", "As it was")
+    text = git(light.root, "cat-file", "tag", "web@4").replace("As it was", "As it never was") + "\n"
+    git(light.root, "update-ref", "refs/tags/web@4", git(light.root, "mktag", "--no-strict", stdin=text))
+    rows = light.run("log", "web", "--signatures", "--format", "json").json["versions"]
+    assert [row["signature"] for row in rows] == ["bad", "unknown", "good", "unsigned"]
+    shown = light.run("log", "web", "--signatures").out
+    tags = [line.split(None, 1)[1] for line in shown.splitlines() if line.startswith("  tag ")]
+    assert [tag[:60] for tag in tags] == [
+        "signed, bad: Could not verify signature.",
+        "signed, cannot be judged here: no allowed signer has the ED2",
+        "signed, good: ada@example.com, ED25519 key SHA256:" + tags[2][50:60],
+        "unsigned",
+    ]
+    plain = light.run("log", "web", "--limit", "1").out
+    assert "  tag      signed (not verified)\n" in plain

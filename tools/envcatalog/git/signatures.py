@@ -22,6 +22,8 @@ _PROGRAMS = {"gpg.program": "gpg", "gpg.ssh.program": "ssh-keygen", "gpg.x509.pr
 _GPG_STATUS = re.compile(r"^\[GNUPG:\] (?P<word>[A-Z_]+) (?P<rest>.*)$", re.MULTILINE)
 _BAD = frozenset({"BADSIG", "REVKEYSIG"})
 _OLD = frozenset({"EXPSIG", "EXPKEYSIG"})
+_SSH_GOOD = re.compile(r'^Good "git" signature for (?P<who>.+) with (?P<key>\S+ key \S+)$', re.MULTILINE)
+_SSH_KEY = re.compile(r'^Good "git" signature with (?P<key>\S+ key \S+)$', re.MULTILINE)
 _SSH_BAD = (
     "incorrect signature",
     "Could not verify signature",
@@ -80,11 +82,15 @@ def _judged(result: Result) -> Signature:
     if words.keys() & _OLD:
         return Signature(state="unknown", detail=f"expired: {_who(words, _OLD)}")
     if result.code == 0:
-        return Signature(state="good", detail=_who(words, {"GOODSIG"}) or last_line(result.err))
+        ssh = _SSH_GOOD.search(result.err)
+        who = f"{ssh['who']}, {ssh['key']}" if ssh else _who(words, {"GOODSIG"}) or last_line(result.err)
+        return Signature(state="good", detail=who)
     if any(text in result.err for text in _SSH_BAD):
         return Signature(state="bad", detail=last_line(result.err))
     if "NO_PUBKEY" in words:
         return Signature(state="unknown", detail=f"no public key {words['NO_PUBKEY'].strip()}")
+    if stranger := _SSH_KEY.search(result.err + "\n" + result.out.decode(errors="replace")):
+        return Signature(state="unknown", detail=f"no allowed signer has the {stranger['key']}")
     return Signature(state="unknown", detail=_reason(result))
 
 

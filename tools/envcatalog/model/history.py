@@ -26,11 +26,19 @@ class CommitEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionEntry:
-    """A version, the aliases that name it now, and the commits since the version before, newest first."""
+    """A version, the aliases that name it now, and the commits since the version before, newest first.
+
+    Attributes:
+        signature: ``good``, ``bad``, ``unknown`` (nobody here can judge it) or ``unsigned``; empty where it was not
+            asked for.
+        signer: who signed, or why that is not known.
+    """
 
     version: Version
     aliases: tuple[str, ...] = ()
     commits: tuple[CommitEntry, ...] = ()
+    signature: str = ""
+    signer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

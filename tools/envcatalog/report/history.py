@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from envcatalog.model.history import CommitEntry, EnvironmentLog, Origin
+from envcatalog.model.history import CommitEntry, EnvironmentLog, Origin, VersionEntry
 from envcatalog.report.json import dump, version_value
 from envcatalog.report.safe import visible
 from envcatalog.report.style import BOLD, YELLOW, paint
 from envcatalog.report.text import SHORT, table
 
+_SIGNATURES = {"good": "good", "bad": "bad", "unknown": "cannot be judged here"}
 _SHALLOW = "older commits are not in this shallow clone; `git fetch --unshallow --tags` gets them\n"
 
 
@@ -28,7 +29,7 @@ def log_text(found: EnvironmentLog, *, colour: bool = False) -> str:
             ("image", version.image or "none"),
             ("commit", version.commit[:SHORT]),
             ("by", f"{version.author}, {version.date}"),
-            ("tag", "signed (not verified)" if version.signed else "unsigned"),
+            ("tag", _signature(entry)),
             ("message", message),
         ]
         text += table([fact for fact in facts if fact[1]], indent="  ") + _commits(entry.commits)
@@ -39,7 +40,8 @@ def log_json(found: EnvironmentLog, *, commits: bool) -> str:
     """``{"versions": [{"version", "commit", "date", "author", "message", "image"}]}``, then others."""
     value: dict[str, Any] = {
         "versions": [
-            {**version_value(entry.version), "aliases": list(entry.aliases)} for entry in found.versions
+            {**version_value(entry.version), "aliases": list(entry.aliases), **_judged(entry)}
+            for entry in found.versions
         ]
     }
     if commits:
@@ -94,6 +96,18 @@ def blame_json(name: str, origins: Sequence[Origin]) -> str:
         for item in origins
     ]
     return dump({"packages": rows})
+
+
+def _signature(entry: VersionEntry) -> str:
+    if not entry.version.signed:
+        return "unsigned"
+    if not entry.signature:
+        return "signed (not verified)"
+    return f"signed, {_SIGNATURES[entry.signature]}" + (f": {entry.signer}" if entry.signer else "")
+
+
+def _judged(entry: VersionEntry) -> dict[str, Any]:
+    return {"signature": entry.signature, "signer": entry.signer or None} if entry.signature else {}
 
 
 def _commits(entries: Sequence[CommitEntry]) -> str:

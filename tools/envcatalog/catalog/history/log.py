@@ -13,6 +13,7 @@ from envcatalog.catalog.history.summary import one_line
 from envcatalog.catalog.places import definition_path, lock_path
 from envcatalog.definition.reader import read_environment
 from envcatalog.git.repository import CatalogRepository
+from envcatalog.git.signatures import signatures as check_signatures
 from envcatalog.git.source import DEFINITION_LIMIT, OTHER_LIMIT
 from envcatalog.git.trees import DEFINITION, LOCK
 from envcatalog.git.versions import merged_versions, versions
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
 
 
 def environment_log(
-    catalog: Catalog, text: str, *, limit: int | None = None, commits: bool = True
+    catalog: Catalog, text: str, *, limit: int | None = None, commits: bool = True, signatures: bool = False
 ) -> EnvironmentLog:
     """Versions up to a reference, newest first.
 
     Args:
         limit: how many versions at most.
         commits: also walk the commits; without, Git's history is not read at all.
+        signatures: also check the signatures, with a process for each signed tag.
 
     Raises:
         UserError: the reference names nothing.
@@ -49,6 +51,7 @@ def environment_log(
         lines = read_lines(catalog.repository, found.name, tip, known, FILES)
         entries = _entries(catalog.repository, found.name, lines, numbers)
     aliases = _aliases(catalog, found)
+    judged = check_signatures(catalog.repository, [item.tag for item in chosen]) if signatures else {}
     return EnvironmentLog(
         name=found.name,
         versions=tuple(
@@ -56,6 +59,8 @@ def environment_log(
                 version=version,
                 aliases=tuple(alias for alias, number in aliases if number == version.number),
                 commits=tuple(entries.get(version.number, ())),
+                signature=judged[version.tag].state if signatures else "",
+                signer=judged[version.tag].detail if signatures else "",
             )
             for version in reversed(chosen)
         ),

@@ -11,11 +11,18 @@ from envcatalog.cli.options import catalog_options, colour, emit, formats, open_
 @click.argument("reference", metavar="REF")
 @click.option("--limit", type=click.IntRange(min=0), default=None, metavar="N", help="At most N versions.")
 @click.option("--commits", is_flag=True, help="In JSON, too, list the commits and what each changed.")
+@click.option("--signatures", is_flag=True, help="Check the signatures of the tags: good, bad or unknown.")
 @catalog_options
 @formats()
 @click.pass_context
 def command(
-    ctx: click.Context, reference: str, limit: int | None, commits: bool, directory: str | None, form: str
+    ctx: click.Context,
+    reference: str,
+    limit: int | None,
+    commits: bool,
+    signatures: bool,
+    directory: str | None,
+    form: str,
 ) -> int:
     """Show the versions of an environment, newest first, and the commits that led to each.
 
@@ -25,7 +32,9 @@ def command(
     from envcatalog.catalog.history.log import environment_log
 
     walk = commits or form == "text"
-    found = environment_log(open_catalog(ctx, directory), reference, limit=limit, commits=walk)
+    found = environment_log(
+        open_catalog(ctx, directory), reference, limit=limit, commits=walk, signatures=signatures
+    )
     if form == "json":
         from envcatalog.report.history import log_json
 
