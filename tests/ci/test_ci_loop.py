@@ -130,6 +130,10 @@ def test_nothing_is_published_or_proposed_from_another_branch() -> None:
     for workflow, job in ((PUBLISH, "plan"), (REFRESH, "refresh")):
         assert "workflow_dispatch" in workflow["on"]
         assert workflow["jobs"][job]["if"] == "github.ref == 'refs/heads/main'"
+    # A run that does nothing does not take the place of one that waits, either.
+    group = PUBLISH["concurrency"]["group"]
+    assert group == "publish${{ github.ref != 'refs/heads/main' && github.run_id || '' }}"
+    assert TAG["concurrency"]["group"] == "publish"
 
 
 def test_the_nightly_refresh_pushes_one_branch(forge: Forge) -> None:

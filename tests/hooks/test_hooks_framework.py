@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from envcatalog import __version__
 from support.catalogs import Workplace, git
 from support.servers import missing
 
@@ -58,6 +59,7 @@ def pre_commit(place: Workplace, *arguments: str) -> subprocess.CompletedProcess
 
 
 def test_the_manifest_names_our_commands() -> None:
+    assert f"\n#     rev: v{__version__}\n" in MANIFEST.read_text()
     assert {item["id"]: item["entry"] for item in hooks_of()} == {
         "envcat-validate": "envcat validate",
         "envcat-lock-check": "envcat lock --check",
