@@ -166,7 +166,9 @@ def test_a_folder_that_cannot_be_written(workplace: Workplace) -> None:
     finally:
         folder.chmod(0o755)
     assert (done.returncode, done.stdout) == (2, "")
-    assert re.search(r"^error: `.*catalog/demo/.*`: Permission denied$", done.stderr, re.M), done.stderr
+    assert re.search(
+        r"^error: `.*catalog/demo/.*lock.json` cannot be written: permission denied$", done.stderr, re.M
+    ), done.stderr
     assert "bug" not in done.stderr
 
 

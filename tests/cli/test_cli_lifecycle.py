@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
 
 from envcatalog.catalog.sdk import Catalog
 from envcatalog.model.errors import Refusal
-from support.catalogs import Workplace, git
+from support.catalogs import Ran, Workplace, git
 
 FILE = "catalog/demo/environment.yaml"
 THERE = "there are versions 1-2, `latest`, `{worktree}`, branch `main`, and every commit, tag and date"
@@ -376,7 +377,15 @@ def test_an_archive_does_not_fail_when_its_base_goes_on(place: Workplace) -> Non
     place.commit("Go on")
     assert place.plan() == [("demo", "build", "definition changed", 3), ("child", "skip", "archived", 1)]
     assert [row[2] for row in place.published()] == ["published", "unchanged"]
-    assert place.run("promote", "child@1", "staging").err == "warning: `child` is archived\n"
+    refused = (
+        "warning: `child` is archived\nerror: `child` is archived\nhint: run `envcat restore child`, or "
+    )
+    assert place.run("promote", "child@1", "staging") == Ran(1, "", refused + "promote with `--archived`\n")
+    exported = place.run("export", "child@1", "--to", "requirements")
+    assert exported == Ran(1, "", refused + "export with `--archived`\n")
+    assert place.run("export", "child@1", "--to", "requirements", "--archived").code == 0
+    promoted = place.run("promote", "child@1", "staging", "--archived")
+    assert (promoted.code, promoted.err) == (0, "warning: `child` is archived\n")
     place.commit("Promote what is archived")
     assert place.plan("child") == [("child", "retag", "staging -> 1", 1)]
     assert place.published("child") == [("child", 1, "retagged", "staging -> 1")]
@@ -463,3 +472,10 @@ def test_plan_says_why_another_builder_makes_another_image(place: Workplace) -> 
     assert place.run("plan", "demo", "--builder", "docker").out.splitlines()[0] == (
         "build  demo  version 3  another builder is asked for; docker builder: `--builder` asks for it"
     )
+
+
+def test_an_edit_keeps_the_mode_of_the_file(place: Workplace) -> None:
+    path = place.root / FILE
+    path.chmod(0o640)
+    assert place.run("promote", "demo@1", "staging").code == 0
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from envcatalog.catalog.building.locking import write_file
 from envcatalog.catalog.history.reference import one_name, parse_reference
 from envcatalog.catalog.history.resolve import Resolved, resolve_reference
+from envcatalog.catalog.lifecycle import refuse_archived_use
 from envcatalog.catalog.places import definition_path
 from envcatalog.definition.deprecation import replacement_parts
 from envcatalog.definition.edit import Edit, edit_value
@@ -29,12 +30,16 @@ if TYPE_CHECKING:
     from envcatalog.catalog.sdk import Catalog
 
 
-def promote(catalog: Catalog, reference: str, alias: str) -> Edited:
+def promote(catalog: Catalog, reference: str, alias: str, *, archived: bool = False) -> Edited:
     """Let an alias name the version of a reference.
+
+    Args:
+        archived: also of what is archived.
 
     Raises:
         UserError: there is no such version or alias.
-        Refusal: the alias would leave the one before it behind, or another one would leave this one.
+        Refusal: the alias would leave the one before it behind, or another one would leave this one; or the
+            environment is archived and `archived` False.
     """
     order = catalog.content.settings.aliases
     if alias not in order:
@@ -43,6 +48,8 @@ def promote(catalog: Catalog, reference: str, alias: str) -> Edited:
     name = found.name
     environment = catalog.content.environment(name)
     number = _number_of(catalog, found, reference)
+    if not archived:
+        refuse_archived_use(catalog.content, name, "promote")
     before = dict(environment.aliases)
     broken = {(jump.alias, jump.before) for jump in jumps(before, order)}
     for jump in jumps({**before, alias: number}, order):

@@ -169,12 +169,15 @@ class Catalog(OpenCatalog):
         platform: str | None = None,
         registry: str | None = None,
         with_index: bool = False,
+        archived: bool = False,
     ) -> Export:
         """An environment as a file of another tool; see `catalog.doors.exporting`."""
         from envcatalog.catalog.doors.exporting import export
 
         where = registry or self._registry_of_settings()
-        return export(self, reference, to, platform=platform, registry=where, with_index=with_index)
+        return export(
+            self, reference, to, platform=platform, registry=where, with_index=with_index, archived=archived
+        )
 
     def run(
         self,
@@ -218,11 +221,11 @@ class Catalog(OpenCatalog):
 
         return list_environments(self)
 
-    def promote(self, reference: str, alias: str) -> Edited:
+    def promote(self, reference: str, alias: str, *, archived: bool = False) -> Edited:
         """Let an alias name a version, in the file of the work tree; see `catalog.editing` for its relatives."""
         from envcatalog.catalog.editing import promote
 
-        return promote(self, reference, alias)
+        return promote(self, reference, alias, archived=archived)
 
     def deprecate(self, name: str, *, reason: str, **more: str | None) -> Edited:
         """Say that versions should no longer be used; `more` is `versions`, `replacement` and `until`."""

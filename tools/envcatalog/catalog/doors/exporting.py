@@ -19,6 +19,7 @@ from envcatalog.catalog.doors.export_addresses import (
 )
 from envcatalog.catalog.doors.export_image import find_image
 from envcatalog.catalog.history.resolve import Resolved
+from envcatalog.catalog.lifecycle import refuse_archived_use
 from envcatalog.definition.canonical import definition_digest
 from envcatalog.formats.outgoing.exporting import FORMATS, Format
 from envcatalog.formats.outgoing.flatten import flatten, flatten_locks
@@ -41,6 +42,7 @@ def export(
     platform: str | None = None,
     registry: str | None = None,
     with_index: bool = False,
+    archived: bool = False,
 ) -> Export:
     """Export one reference.
 
@@ -49,13 +51,17 @@ def export(
         platform: only this one; None for all of the environment, where the format can hold several.
         registry: where its images are; the settings' by default.
         with_index: name the package indexes, where the format can do without.
+        archived: also what is archived.
 
     Raises:
         UserError: the reference or the format is none, or the environment is not for the platform.
-        Refusal: the lock is stale, or the format has no way to say what the environment is.
+        Refusal: the lock is stale, or the format has no way to say what the environment is; or it is archived and
+            `archived` False.
     """
     chosen = _format(to)
     found = catalog.find(text)
+    if not archived:
+        refuse_archived_use(catalog.content, found.name, "export")
     chain = found.content.chain(found.name)
     environment = flatten(chain)
     platforms = _platforms(environment, platform, chosen)

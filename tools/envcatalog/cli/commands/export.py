@@ -37,6 +37,7 @@ _LIST = "\n".join(f"    {item.name:15} {item.about}" for item in FORMATS.values(
 @click.option("--with-index", is_flag=True, help="With requirements: also name the package indexes.")
 @click.option("--strict", is_flag=True, help="Exit code 1, and no file, where something cannot be held.")
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 if --output is not up to date.")
+@click.option("--archived", is_flag=True, help="Export what is archived, too.")
 @registry_option
 @catalog_options
 @formats()
@@ -50,6 +51,7 @@ def command(
     with_index: bool,
     strict: bool,
     check: bool,
+    archived: bool,
     registry: str | None,
     directory: str | None,
     form: str,
@@ -61,7 +63,12 @@ def command(
         raise click.UsageError("--check needs --output")
     catalog = open_catalog(ctx, directory)
     done = catalog.export(
-        reference, to, platform=platform, registry=chosen_registry(ctx, registry), with_index=with_index
+        reference,
+        to,
+        platform=platform,
+        registry=chosen_registry(ctx, registry),
+        with_index=with_index,
+        archived=archived,
     )
     click.echo(notes_text(done), err=True, nl=False)
     if strict:
