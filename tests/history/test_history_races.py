@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -14,10 +15,12 @@ from typing import Any
 
 import pytest
 
+from envcatalog.catalog import editing
 from envcatalog.catalog.publishing import publish, tagging
 from envcatalog.catalog.publishing.actions import plan_actions
 from envcatalog.catalog.sdk import Catalog
 from envcatalog.model.seams import Repository
+from history.light import Light
 from support.catalog_fixtures import second_machine
 from support.catalogs import Workplace, git
 
@@ -26,6 +29,7 @@ MANY = 20
 PUBLISH = """
 import sys
 from envcatalog.cli.main import main
+from envcatalog.catalog import editing
 from envcatalog.catalog.publishing import publish
 print("ready", file=sys.stderr, flush=True)
 sys.stdin.readline()
@@ -240,3 +244,42 @@ def test_who_publishes_between_git_and_registry_is_waited_for(
             content = catalog.at(catalog.repository.require_head())
             [action] = plan_actions(content, ["demo"], versions, catalog.at, registry)
     assert (action.action, action.version, action.reason) == ("build", 3, "definition changed")
+
+
+def test_who_edits_a_file_is_alone_from_reading_to_writing(
+    light: Light, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else can hold the folder meanwhile, and what was read before it was held does not count."""
+    light.put("web", {"flask": "1"})
+    light.commit()
+    light.version("web")
+    folder = light.root / "catalog/web"
+    write = editing.write_file
+    written = []
+
+    def watched(path: Path, data: bytes) -> None:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(handle)
+        written.append(path.name)
+        write(path, data)
+
+    with Catalog.open(light.root) as catalog:
+        assert catalog.content.environment("web").aliases == ()
+        done = subprocess.run(
+            [sys.executable, "-m", "envcatalog", "-C", str(light.root), "promote", "web@1", "staging"],
+            check=False,
+        )
+        assert done.returncode == 0
+        monkeypatch.setattr(editing, "write_file", watched)
+        catalog.promote("web@1", "prod")
+        catalog.deprecate("web", reason="Old")
+        catalog.archive("web")
+        catalog.restore("web")
+    assert written == ["environment.yaml"] * 4
+    text = (folder / "environment.yaml").read_text()
+    assert "aliases: {staging: 1, prod: 1}\n" in text
+    assert "deprecated: {reason: Old}\n" in text

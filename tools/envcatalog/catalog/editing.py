@@ -11,6 +11,7 @@ import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from envcatalog.catalog.alone import alone
 from envcatalog.catalog.building.locking import write_file
 from envcatalog.catalog.history.reference import one_name, parse_reference
 from envcatalog.catalog.history.resolve import Resolved, resolve_reference
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from envcatalog.catalog.sdk import Catalog
 
 
+@alone
 def promote(catalog: Catalog, reference: str, alias: str, *, archived: bool = False) -> Edited:
     """Let an alias name the version of a reference.
 
@@ -62,6 +64,7 @@ def promote(catalog: Catalog, reference: str, alias: str, *, archived: bool = Fa
     return _edit(catalog, name, ("aliases", alias), number, step)
 
 
+@alone
 def demote(catalog: Catalog, name: str, alias: str) -> Edited:
     """Take an alias away.
 
@@ -87,6 +90,7 @@ def demote(catalog: Catalog, name: str, alias: str) -> Edited:
     return _edit(catalog, name, ("aliases", alias), None, step)
 
 
+@alone
 def deprecate(
     catalog: Catalog,
     name: str,
@@ -119,6 +123,7 @@ def deprecate(
     return _edit(catalog, name, ("deprecated",), wanted, "commit it: whoever uses these versions is warned")
 
 
+@alone
 def undeprecate(catalog: Catalog, name: str) -> Edited:
     """Take the statement of `deprecate` away."""
     name = one_name(name, "run `envcat deprecate NAME --remove`: a file has one such statement")
@@ -127,6 +132,7 @@ def undeprecate(catalog: Catalog, name: str) -> Edited:
     return _edit(catalog, name, ("deprecated",), None, "commit it")
 
 
+@alone
 def archive(catalog: Catalog, name: str) -> Edited:
     """Keep an environment, and publish it no more."""
     name = one_name(name, "run `envcat archive NAME`, or `envcat deprecate REF` for a version")
@@ -147,6 +153,7 @@ def archive(catalog: Catalog, name: str) -> Edited:
     return _edit(catalog, name, ("archived",), True, "commit it; `envcat restore` brings it back")
 
 
+@alone
 def restore(catalog: Catalog, name: str) -> Edited:
     """Bring an archived environment back."""
     name = one_name(name, "run `envcat restore NAME`")
