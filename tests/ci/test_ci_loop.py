@@ -151,4 +151,5 @@ def test_the_nightly_refresh_pushes_one_branch(forge: Forge) -> None:
     assert len(branches) == 2
     [branch] = set(branches) - {"main"}
     called = (forge.folder / "gh.log").read_text()
-    assert called.startswith("gh auth setup-git\ngh pr create --head=" + branch)
+    assert called.startswith("gh auth setup-git\n")
+    assert f"\ngh pr create --head={branch} " in called

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -22,10 +23,10 @@ def opened(
     *,
     remote_url: str = "https://gitlab.example.com/a.git",
     body: str = "Body",
-    rewrite: bool = True,
+    is_new: bool = True,
 ) -> str:
     asked = PullRequest(branch="envcat/all", target="main", title="Update alpha $(id)", body=body)
-    return open_pull_request(tmp_path, asked, remote_url=remote_url, rewrite=rewrite)
+    return open_pull_request(tmp_path, asked, remote_url=remote_url, is_new=is_new)
 
 
 @pytest.fixture
@@ -68,8 +69,8 @@ case "$2" in create) echo 'a pull request already exists: https://e.example.com/
 @pytest.mark.parametrize("tool", ["gh", "glab"])
 def test_one_that_is_open_already_gets_the_new_text(tmp_path: Path, forge: Path, tool: str) -> None:
     command(forge, tool, OPEN)
-    assert opened(tmp_path, rewrite=False) == "https://e.example.com/3"
-    assert [line.split()[0] for line in (tmp_path / "calls").read_text().splitlines()] == ["create"]
+    assert opened(tmp_path, is_new=False) == "https://e.example.com/3"
+    assert [line.split()[0] for line in (tmp_path / "calls").read_text().splitlines()] == ["list", "create"]
     assert opened(tmp_path) == "https://e.example.com/3"
     edited = (tmp_path / "calls").read_text().splitlines()[-1]
     assert edited.split()[0] == {"gh": "edit", "glab": "update"}[tool]
@@ -77,6 +78,36 @@ def test_one_that_is_open_already_gets_the_new_text(tmp_path: Path, forge: Path,
     assert edited.endswith("-- envcat/all")
     command(forge, tool, OPEN + "echo 'needs a scope' >&2; exit 1")
     assert opened(tmp_path) == f"https://e.example.com/3, whose text `{tool}` did not rewrite (needs a scope)"
+
+
+def listed(tool: str, state: str, title: str, body: str) -> str:
+    address, text = ("url", "body") if tool == "gh" else ("web_url", "description")
+    return json.dumps([{address: "https://e.example.com/3", "state": state, "title": title, text: body}])
+
+
+@pytest.mark.parametrize("tool", ["gh", "glab"])
+def test_one_that_somebody_closed_stays_closed_until_there_is_something_newer(
+    tmp_path: Path, forge: Path, tool: str
+) -> None:
+    def answer(text: str) -> str:
+        (tmp_path / "listed").write_text(text + "\n")
+        return opened(tmp_path, body="Line\n\nBody\n")
+
+    command(
+        forge,
+        tool,
+        'case "$2" in list) read -r x < listed; printf "%s\\n" "$x";; *) echo https://e.example.com/4;; esac',
+    )
+    title, state = "Update alpha $(id)", "CLOSED" if tool == "gh" else "closed"
+    closed = "https://e.example.com/3 was closed, and there is nothing newer to propose"
+    assert answer(listed(tool, state, title, "Line\r\n\r\nBody")) == closed
+    for other in (
+        listed(tool, state, title, "Line\n\nOther"),
+        listed(tool, state, "Update beta", "Line\n\nBody\n"),
+        listed(tool, "MERGED", title, "Line\n\nBody\n"),
+        *("[]", "", "no JSON", '{"a": 1}', "[1]"),
+    ):
+        assert answer(other) == "https://e.example.com/4"
 
 
 def test_a_refusal_and_no_command_say_what_to_do(tmp_path: Path, forge: Path) -> None:

@@ -271,6 +271,17 @@ def test_what_people_pushed_stays(with_origin: Workplace, tmp_path: Path) -> Non
     assert git(place.origin, "rev-parse", "envcat/second") == added
 
 
+def test_another_clone_finds_that_the_remote_says_so_already(with_origin: Workplace) -> None:
+    newer(with_origin)
+    assert (
+        with_origin.run("update", "second", "--push", "--format", "json").json["updates"][0]["status"]
+        == "created"
+    )
+    git(with_origin.root, "branch", "-qD", "envcat/second")
+    again = with_origin.run("update", "second", "--push", "--format", "json").json["updates"][0]
+    assert (again["status"], again["pushed"]) == ("unchanged", True)
+
+
 def test_a_pull_request_that_is_refused_is_a_failure(with_origin: Workplace, fake_gh: Path) -> None:
     newer(with_origin)
     gh = fake_gh.parent / "bin/gh"
@@ -309,6 +320,8 @@ def test_the_pull_request_is_opened_by_the_forges_own_command(with_origin: Workp
     done = with_origin.run("update", "second", "--open", "--format", "json")
     assert done.json["updates"][0]["pull_request"] == "https://forge.example.com/acme/catalog/pull/7"
     lines = fake_gh.read_text().splitlines()
+    assert lines[:2] == ["pr", "list"]
+    lines = lines[lines.index("create") - 1 :]
     assert lines[:4] == [
         "pr",
         "create",

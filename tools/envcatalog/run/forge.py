@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,12 +31,13 @@ class PullRequest:
     body: str
 
 
-def open_pull_request(folder: Path, asked: PullRequest, *, remote_url: str, rewrite: bool) -> str:
-    """The address of the pull request; where there is no command line, what to do, in one sentence.
+def open_pull_request(folder: Path, asked: PullRequest, *, remote_url: str, is_new: bool) -> str:
+    """The address of the pull request; else, in one sentence, what to do, or that somebody closed it.
 
     Args:
         remote_url: decides between the forges where both command lines are installed.
-        rewrite: one that is open already gets this title and body.
+        is_new: the branch names something new, so one that is open already gets this title and body; else it keeps
+            what people wrote. One that proposed just this and was closed stays closed: somebody did not want it.
 
     Raises:
         Refusal: the forge's command line does not open it.
@@ -42,6 +45,9 @@ def open_pull_request(folder: Path, asked: PullRequest, *, remote_url: str, rewr
     tool = _tool(remote_url)
     if tool is None:
         return f"open it in the forge for the branch `{asked.branch}`, or install `gh` or `glab`"
+    closed = _closed(tool, folder, asked)
+    if closed:
+        return f"{closed} was closed, and there is nothing newer to propose"
     with tempfile.TemporaryDirectory(prefix="envcat-forge-") as scratch:
         file = Path(scratch) / "body.md"
         file.write_text(asked.body, encoding="utf-8")
@@ -61,7 +67,7 @@ def open_pull_request(folder: Path, asked: PullRequest, *, remote_url: str, rewr
         if "already exists" not in done.stderr:
             raise _refused(tool, _reason(done), asked.branch)
         open_already = _link(done) or f"`{tool}` says it is open"
-        if rewrite:
+        if is_new:
             rewritten = _run(edit, folder, asked.branch)
             if rewritten.returncode != 0:
                 return f"{open_already}, whose text `{tool}` did not rewrite ({_reason(rewritten)})"
@@ -71,6 +77,29 @@ def open_pull_request(folder: Path, asked: PullRequest, *, remote_url: str, rewr
 def _tool(remote_url: str) -> str | None:
     order = ("glab", "gh") if "gitlab" in remote_url else ("gh", "glab")
     return next((name for name in order if shutil.which(name)), None)
+
+
+def _closed(tool: str, folder: Path, asked: PullRequest) -> str:
+    """The address of one with the same title and body that was closed, and not merged; empty for none."""
+    if tool == "gh":
+        command = [
+            "gh",
+            "pr",
+            "list",
+            f"--head={asked.branch}",
+            "--state=closed",
+            "--json=url,state,title,body",
+        ]
+    else:
+        command = ["glab", "mr", "list", f"--source-branch={asked.branch}", "--closed", "--output=json"]
+    done = _run(command, folder, asked.branch)
+    with suppress(ValueError, TypeError, AttributeError):
+        for item in json.loads(done.stdout):
+            body = item.get("body") or item.get("description") or ""
+            is_same = (item.get("title"), body.split()) == (asked.title, asked.body.split())
+            if is_same and str(item.get("state")).lower() == "closed":
+                return str(item.get("url") or item.get("web_url"))
+    return ""
 
 
 def _run(command: Sequence[str], folder: Path, branch: str) -> subprocess.CompletedProcess[str]:

@@ -114,6 +114,8 @@ def _place(catalog: Catalog, drafted: Drafted, remote: str | None) -> Update:
     if there is None or not _is_same(there, made):
         _refuse_others(catalog, update.branch, there, head)
         push_branch(repository, remote, update.branch, update.commit, expected=there.id if there else None)
+    else:  # a clone that is made anew for each run has no branch of its own, and the update is no new one
+        update = replace(update, status="unchanged")
     return replace(update, pushed=True)
 
 

@@ -141,6 +141,5 @@ def _open(catalog: Catalog, update: Update) -> str:
         catalog.repository.root,
         asked,
         remote_url=source_url(catalog.repository) or "",
-        # What people wrote in one whose branch is as it was stays.
-        rewrite=update.status != "unchanged",
+        is_new=update.status != "unchanged",
     )
