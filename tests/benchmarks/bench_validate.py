@@ -24,7 +24,7 @@ _READ = """
 import sys
 from pathlib import Path
 from envcatalog.definition.reader import read_environment, read_settings
-from envcatalog.definition.rules import check_catalog
+from envcatalog.definition.rules.catalog import check_catalog
 root = Path(sys.argv[1])
 readings = {
     path.parent.name: read_environment(path.read_bytes(), str(path), folder=path.parent.name)

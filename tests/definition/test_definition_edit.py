@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envcatalog.definition.compose import compose
-from envcatalog.definition.edit import Edit, edit_value
 from envcatalog.definition.reader import read_environment
 from envcatalog.definition.source import UNSEEN, read_source
+from envcatalog.definition.text.compose import compose
+from envcatalog.definition.writing.edit import Edit, edit_value
 from envcatalog.model.errors import UserError
 
 HEAD = "# first\nname: example   # the name\ndescription: |\n  text # no comment\n"

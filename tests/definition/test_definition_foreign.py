@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from envcatalog.definition import foreign
-from envcatalog.definition.foreign import Node, read_text, read_yaml
-from envcatalog.definition.foreign_plain import read_json, read_toml
+from envcatalog.definition.text import foreign
+from envcatalog.definition.text.foreign import Node, read_text, read_yaml
+from envcatalog.definition.text.foreign_plain import read_json, read_toml
 from envcatalog.model.errors import Refusal
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envcatalog.definition.lifecycle import Jump, jumps
 from envcatalog.definition.reader import read_environment
-from envcatalog.definition.rules import check_catalog
+from envcatalog.definition.rules.catalog import check_catalog
+from envcatalog.definition.rules.lifecycle import Jump, jumps
 from envcatalog.model.environment import Deprecated
 from envcatalog.model.ranges import Range, in_ranges, read_ranges, show_ranges
 from envcatalog.model.settings import Settings

@@ -17,8 +17,8 @@ from referencing import Registry
 from envcatalog.definition import requirements
 from envcatalog.definition.quick import compile_check
 from envcatalog.definition.reader import read_environment, read_settings
-from envcatalog.definition.scalars import read_plain, write_scalar
 from envcatalog.definition.schema import SchemaName, load_schema, quick_check, schema_errors
+from envcatalog.definition.text.scalars import read_plain, write_scalar
 
 FULL: dict[str, Any] = {
     "name": "example",

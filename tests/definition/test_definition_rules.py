@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from envcatalog.definition.order import base_first
 from envcatalog.definition.reader import Reading, read_environment
-from envcatalog.definition.rules import MAX_BASES, check_catalog
+from envcatalog.definition.rules.catalog import MAX_BASES, check_catalog
 from envcatalog.model.environment import DebianBase, Environment, EnvironmentBase
 from envcatalog.model.settings import Settings
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envcatalog.definition.reader import read_environment
-from envcatalog.definition.scalars import write_scalar
-from envcatalog.definition.skim import skim
+from envcatalog.definition.text.scalars import write_scalar
+from envcatalog.definition.text.skim import skim
 
 SOUND = """# yaml-language-server: $schema=../../schemas/environment.schema.json
 name: demo

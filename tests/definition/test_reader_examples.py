@@ -8,8 +8,8 @@ import pytest
 import yaml
 from example_files import EXAMPLES, read, rendered
 
-from envcatalog.definition import compose
 from envcatalog.definition.reader import Reading
+from envcatalog.definition.text import compose
 
 VALID = sorted((EXAMPLES / "valid").glob("*.yaml"))
 INVALID = sorted((EXAMPLES / "invalid").glob("*.yaml"))

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import BASE, FULL, IMAGE, PLAIN, conda_package, lock, on_image, text_of, written
 
-from envcatalog.definition.dump import dump_yaml
+from envcatalog.definition.writing.dump import dump_yaml
 from envcatalog.formats.outgoing.toml import toml_inline, toml_key, toml_string
 from envcatalog.formats.outgoing.write_dockerfile import quote
 from envcatalog.model.environment import Conda, Container, Environment, Python

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envcatalog.definition.foreign_plain import read_toml
+from envcatalog.definition.text.foreign_plain import read_toml
 from envcatalog.formats.docker.dockerignore import MAX_PATTERNS, read_dockerignore
 from envcatalog.model.errors import Refusal
 

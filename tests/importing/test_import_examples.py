@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from envcatalog.definition.reader import read_environment
-from envcatalog.definition.template import SCHEMA_LINE, render_environment
+from envcatalog.definition.writing.template import SCHEMA_LINE, render_environment
 from envcatalog.formats.incoming.importing import read_foreign
 from envcatalog.model.draft import Wanted
 from envcatalog.model.errors import Refusal

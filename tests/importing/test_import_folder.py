@@ -7,7 +7,7 @@ from pathlib import Path
 
 from envcatalog.catalog.doors.importing import FolderFiles
 from envcatalog.definition.reader import read_environment
-from envcatalog.definition.template import render_environment
+from envcatalog.definition.writing.template import render_environment
 from envcatalog.formats.incoming.importing import detect_folder, read_foreign
 from envcatalog.model.draft import Draft, Wanted
 from envcatalog.model.environment import Conda, Python

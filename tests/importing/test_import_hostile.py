@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envcatalog.definition.reader import read_environment
-from envcatalog.definition.template import render_environment
+from envcatalog.definition.writing.template import render_environment
 from envcatalog.formats.incoming.importing import read_foreign
 from envcatalog.model.draft import Draft, Wanted
 from envcatalog.model.errors import Refusal

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from envcatalog.definition.reader import read_environment
-from envcatalog.definition.template import render_environment
+from envcatalog.definition.writing.template import render_environment
 from envcatalog.formats.incoming.docker.read_image import read_image
 from envcatalog.formats.incoming.importing import importer_of, read_foreign
 from envcatalog.model.draft import Draft, Wanted

@@ -16,7 +16,7 @@ from envcatalog.definition import matchspecs
 from envcatalog.definition.matchspecs import MatchSpec, allows_python, read_spec
 from envcatalog.definition.reader import read_environment
 from envcatalog.definition.requirements import Refused
-from envcatalog.definition.rules import check_catalog
+from envcatalog.definition.rules.catalog import check_catalog
 from envcatalog.model.settings import Settings
 
 RELEASES = st.sampled_from(["0", "1", "1.2", "1.2.3", "2024.1", "10.0.0.1"])

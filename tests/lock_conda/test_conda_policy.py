@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from envcatalog.definition.policy_rules import breaches
-from envcatalog.definition.policy_subject import Subject, download_sizes
+from envcatalog.definition.policy.rules import breaches
+from envcatalog.definition.policy.subject import Subject, download_sizes
 from envcatalog.definition.reader import read_settings
 from envcatalog.model.environment import Conda, DebianBase, Environment
 from envcatalog.model.lock import CondaPackage, Lock, PlatformLock

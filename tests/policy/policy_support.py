@@ -8,7 +8,7 @@ from typing import Any
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.validating import validate
 from envcatalog.definition.canonical import definition_digest
-from envcatalog.definition.policy_subject import Before
+from envcatalog.definition.policy.subject import Before
 from envcatalog.definition.reader import read_environment
 from envcatalog.lock.file import dump_lock
 from envcatalog.model.environment import EnvironmentBase

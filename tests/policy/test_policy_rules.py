@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from policy_support import deb, judge, lock_of, wheel
 
-from envcatalog.definition.policy_subject import Before
+from envcatalog.definition.policy.subject import Before
 
 DEMO = """\
 name: demo

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from envcatalog.definition.reader import read_environment
-from envcatalog.definition.template import render_environment
+from envcatalog.definition.writing.template import render_environment
 from envcatalog.formats.incoming.importing import read_foreign
 from envcatalog.model.draft import Draft, Note, Wanted
 

@@ -12,7 +12,7 @@ from envcatalog.catalog.building.locking import write_file
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.places import SETTINGS_PATH, data_folder, definition_path
 from envcatalog.definition.reader import read_environment
-from envcatalog.definition.template import render_environment
+from envcatalog.definition.writing.template import render_environment
 from envcatalog.git.worktree import WorkTree
 from envcatalog.git.write import init as git_init
 from envcatalog.model.environment import DEFAULT_PLATFORM, Base, DebianBase, Environment, Python

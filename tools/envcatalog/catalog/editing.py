@@ -17,10 +17,10 @@ from envcatalog.catalog.history.reference import one_name, parse_reference
 from envcatalog.catalog.history.resolve import Resolved, resolve_reference
 from envcatalog.catalog.lifecycle import refuse_archived_use
 from envcatalog.catalog.places import definition_path
-from envcatalog.definition.deprecation import replacement_parts
-from envcatalog.definition.edit import Edit, edit_value
-from envcatalog.definition.lifecycle import jumps, lifecycle_problems
 from envcatalog.definition.reader import Reading, read_environment
+from envcatalog.definition.rules.deprecation import replacement_parts
+from envcatalog.definition.rules.lifecycle import jumps, lifecycle_problems
+from envcatalog.definition.writing.edit import Edit, edit_value
 from envcatalog.model.change import Change, ChangeKind
 from envcatalog.model.environment import Deprecated, Environment, EnvironmentBase
 from envcatalog.model.errors import Refusal, UserError

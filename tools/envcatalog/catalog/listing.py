@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envcatalog.definition.skim import skim
+from envcatalog.definition.text.skim import skim
 from envcatalog.git.numbers import newest_numbers
 from envcatalog.git.trees import DEFINITION
 from envcatalog.model.names import CURATED_PREFIX

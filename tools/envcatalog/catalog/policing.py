@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.places import environment_folder, lock_path
-from envcatalog.definition.policy import LockText, check_policy
-from envcatalog.definition.policy_subject import Before, DockerfileVariable, Subject, download_sizes
+from envcatalog.definition.policy.check import LockText, check_policy
+from envcatalog.definition.policy.subject import Before, DockerfileVariable, Subject, download_sizes
 from envcatalog.definition.reader import Reading, SettingsReading
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.git.versions import latest_of_each

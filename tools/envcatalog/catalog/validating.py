@@ -10,9 +10,9 @@ from envcatalog.catalog.building.folder_problems import folder_problems
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.places import SETTINGS_PATH, lock_path
 from envcatalog.catalog.policing import Newest, policy_problems
-from envcatalog.definition.policy_secrets import without_secrets
+from envcatalog.definition.policy.secrets import without_secrets
 from envcatalog.definition.reader import Reading, SettingsReading, read_settings
-from envcatalog.definition.rules import check_catalog
+from envcatalog.definition.rules.catalog import check_catalog
 from envcatalog.lock.folders import HINT, outside_folders
 from envcatalog.model.errors import Refusal
 from envcatalog.model.problem import Problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from envcatalog.definition.policy_read import policy_from_value
+from envcatalog.definition.rules.policy import policy_from_value
 from envcatalog.model.environment import (
     DEFAULT_PLATFORM,
     Base,

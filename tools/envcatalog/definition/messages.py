@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from envcatalog.definition.finding import Finding, Path, listed, nearest, show, show_path
-from envcatalog.definition.scalars import write_scalar
 from envcatalog.definition.schema import SchemaName, schema_errors
+from envcatalog.definition.text.scalars import write_scalar
 
 ValidationError = (
     Any  # jsonschema's; imported by nobody who finds no problem, and its fields are typed too loosely

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
-from envcatalog.definition.compose import MAX_PROBLEMS, Composition, compose
 from envcatalog.definition.convert import environment_from_value, settings_from_value
-from envcatalog.definition.fields import environment_findings, settings_findings
 from envcatalog.definition.finding import Finding
-from envcatalog.definition.places import Place, find_place
+from envcatalog.definition.rules.fields import environment_findings, settings_findings
 from envcatalog.definition.schema import SchemaName, quick_check
 from envcatalog.definition.source import Source, read_source
+from envcatalog.definition.text.compose import MAX_PROBLEMS, Composition, compose
+from envcatalog.definition.text.places import Place, find_place
 from envcatalog.model.environment import Environment
 from envcatalog.model.problem import Problem, Severity
 from envcatalog.model.settings import Settings

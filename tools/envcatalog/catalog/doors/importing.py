@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.create import new_path, write_new
-from envcatalog.definition.foreign import MAX_BYTES, refusal
 from envcatalog.definition.reader import read_environment
-from envcatalog.definition.template import render_environment
+from envcatalog.definition.text.foreign import MAX_BYTES, refusal
+from envcatalog.definition.writing.template import render_environment
 from envcatalog.formats.incoming.importing import (
     check_options,
     detect,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from envcatalog.definition.foreign import refusal
+from envcatalog.definition.text.foreign import refusal
 from envcatalog.formats.incoming.python.drafting import draft_of
 from envcatalog.formats.incoming.python.python_choice import Asked
 from envcatalog.formats.incoming.python.requirement_lines import MAX_BYTES, requirement_lines

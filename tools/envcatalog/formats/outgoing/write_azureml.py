@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from envcatalog.definition.dump import Plain, dump_yaml
+from envcatalog.definition.writing.dump import Plain, dump_yaml
 from envcatalog.formats.outgoing.header import header
 from envcatalog.formats.outgoing.leaving import CONTENT, left_out
 from envcatalog.formats.outgoing.write_conda import HELD as CONDA_HELD

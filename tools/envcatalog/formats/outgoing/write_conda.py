@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envcatalog.definition.dump import Plain, dump_yaml
 from envcatalog.definition.matchspecs import MatchSpec, read_spec
+from envcatalog.definition.writing.dump import Plain, dump_yaml
 from envcatalog.formats.outgoing.conda_parts import channel_list, python_spec, shell_variables
 from envcatalog.formats.outgoing.header import header
 from envcatalog.formats.outgoing.leaving import left_out

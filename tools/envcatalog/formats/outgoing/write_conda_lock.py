@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from envcatalog.definition.dump import Plain, dump_yaml
+from envcatalog.definition.writing.dump import Plain, dump_yaml
 from envcatalog.formats.outgoing.conda_parts import SUBDIRS, channel_list, conda_of, in_order
 from envcatalog.formats.outgoing.header import header
 from envcatalog.formats.outgoing.leaving import left_out

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from envcatalog.definition.compose import compose
 from envcatalog.definition.source import read_source
+from envcatalog.definition.text.compose import compose
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)")
 _SYSTEM = ("/etc/conda", "/var/lib/conda")

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import Node, refusal
 from envcatalog.definition.references import image_error
+from envcatalog.definition.text.foreign import Node, refusal
 from envcatalog.formats.docker.stages import whole_reference
 from envcatalog.formats.incoming.python.drafting import MAX_DESCRIPTION, note_at, plain_text
 from envcatalog.formats.incoming.python.project import text_of

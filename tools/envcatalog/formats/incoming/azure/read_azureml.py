@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import Node, read_text, read_yaml, refusal
+from envcatalog.definition.text.foreign import Node, read_text, read_yaml, refusal
 from envcatalog.formats.incoming.azure.parts import Parts
 from envcatalog.formats.incoming.conda.read_conda import read_conda_node
 from envcatalog.formats.incoming.docker.read_dockerfile import read_built

@@ -10,8 +10,8 @@ import re
 from dataclasses import replace
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import Node, read_text, refusal
-from envcatalog.definition.foreign_plain import read_json
+from envcatalog.definition.text.foreign import Node, read_text, refusal
+from envcatalog.definition.text.foreign_plain import read_json
 from envcatalog.formats.incoming.azure.parts import Parts
 from envcatalog.formats.incoming.azure.read_azureml import inside, read_conda_file
 from envcatalog.formats.incoming.conda.read_conda import read_conda_node

@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass, field, replace
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import refusal
 from envcatalog.definition.matchspecs import read_spec
 from envcatalog.definition.requirements import Refused
+from envcatalog.definition.text.foreign import refusal
 from envcatalog.formats.incoming.conda.channels import name_channel, without_tokens
 from envcatalog.formats.incoming.conda.match_spec import SUBDIRS, Misfit, Spec, read_match_spec, split_channel
 from envcatalog.formats.incoming.conda.python import AskedSpec, settle_python

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import refusal
+from envcatalog.definition.text.foreign import refusal
 from envcatalog.formats.incoming.conda.draft import MAX_PACKAGES, CondaReading
 from envcatalog.formats.incoming.conda.match_spec import SUBDIRS, Spec
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from envcatalog.definition.foreign import refusal
 from envcatalog.definition.matchspecs import allows_python
+from envcatalog.definition.text.foreign import refusal
 from envcatalog.formats.incoming.conda.match_spec import Spec
 
 DEFAULT = 11

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import Node, read_text, read_yaml, refusal
+from envcatalog.definition.text.foreign import Node, read_text, read_yaml, refusal
 from envcatalog.formats.incoming.conda.draft import CondaReading
 from envcatalog.formats.incoming.conda.match_spec import SUBDIRS
 from envcatalog.formats.incoming.conda.systems import excludes_linux, made_on, only_for, selector_of

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from envcatalog.definition.foreign import read_text, refusal
+from envcatalog.definition.text.foreign import read_text, refusal
 from envcatalog.formats.incoming.conda.draft import CondaReading
 from envcatalog.formats.incoming.conda.locked import Pin, add_pins, linux_of, pin_of, wheel_of
 from envcatalog.model.draft import Draft, Files, Wanted

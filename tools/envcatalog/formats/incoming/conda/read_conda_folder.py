@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import read_text, refusal
+from envcatalog.definition.text.foreign import read_text, refusal
 from envcatalog.formats.incoming.conda.draft import CondaReading
 from envcatalog.formats.incoming.conda.locked import Pin, add_pins, linux_of
 from envcatalog.formats.incoming.conda.match_spec import SUBDIRS, Misfit, Spec, read_match_spec

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from envcatalog.definition.foreign import read_text
+from envcatalog.definition.text.foreign import read_text
 from envcatalog.formats.incoming.conda.draft import CondaReading
 from envcatalog.formats.incoming.conda.match_spec import SUBDIRS
 from envcatalog.formats.incoming.conda.systems import MACOS, WINDOWS, made_on, only_for

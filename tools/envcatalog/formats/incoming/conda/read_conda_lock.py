@@ -6,7 +6,7 @@ Source: conda-lock's model of the file, ``conda_lock/lockfile/v1/models.py``.
 from __future__ import annotations
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import Node, read_text, read_yaml, refusal
+from envcatalog.definition.text.foreign import Node, read_text, read_yaml, refusal
 from envcatalog.formats.incoming.conda.draft import CondaReading
 from envcatalog.formats.incoming.conda.locked import Pin, add_pins, linux_of, pin_of
 from envcatalog.model.draft import Draft, Files, Wanted

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from envcatalog.definition.foreign import refusal
 from envcatalog.definition.references import image_error
+from envcatalog.definition.text.foreign import refusal
 from envcatalog.formats.docker.context import IGNORE, OURS, read_context
 from envcatalog.formats.docker.dockerfile import MAX_BYTES, Instruction, Parsed, parse_dockerfile
 from envcatalog.formats.docker.rules import context_problems, files_taken

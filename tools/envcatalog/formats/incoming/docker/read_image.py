@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import refusal
+from envcatalog.definition.text.foreign import refusal
 from envcatalog.model.draft import Draft, Note, Wanted
 from envcatalog.model.environment import DEFAULT_PLATFORM, PLATFORMS, Environment, ImageBase, Python
 

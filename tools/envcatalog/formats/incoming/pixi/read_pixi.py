@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import Node, read_text, refusal
-from envcatalog.definition.foreign_plain import read_toml
+from envcatalog.definition.text.foreign import Node, read_text, refusal
+from envcatalog.definition.text.foreign_plain import read_toml
 from envcatalog.formats.incoming.conda.draft import CondaReading
 from envcatalog.formats.incoming.conda.match_spec import SUBDIRS
 from envcatalog.formats.incoming.pixi.specs import conda_dependency, pip_dependency

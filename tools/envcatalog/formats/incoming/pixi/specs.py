@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import Node
+from envcatalog.definition.text.foreign import Node
 
 _CONDA_KEYS = ("version", "build", "channel", "build-number", "build_number")
 _PIP_KEYS = ("version", "extras", "markers")

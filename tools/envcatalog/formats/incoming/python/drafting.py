@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import Node
 from envcatalog.definition.source import UNSEEN
+from envcatalog.definition.text.foreign import Node
 from envcatalog.formats.incoming.python.python_choice import Asked, choose_python
 from envcatalog.formats.incoming.python.requirement_lines import SHOWN, Requirements
 from envcatalog.model.draft import Draft, Note, Wanted

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import Node
+from envcatalog.definition.text.foreign import Node
 
 _SIGN = re.compile(r"([\^~<>=!]+)\s+")
 _CLAUSE = re.compile(r"(\^|~=|~|===?|!=|<=?|>=?|=)?v?([0-9][0-9A-Za-z.+!_-]*?(?:\.\*)?|\*)\Z")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from envcatalog.definition.foreign import Node
 from envcatalog.definition.requirements import package_name
+from envcatalog.definition.text.foreign import Node
 from envcatalog.formats.incoming.python.drafting import note_at
 from envcatalog.formats.incoming.python.poetry import Inexpressible, Poetic, entries, specifier
 from envcatalog.formats.incoming.python.project import Group, Project

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from envcatalog.definition.finding import bare, listed
-from envcatalog.definition.foreign import Node, refusal
 from envcatalog.definition.requirements import package_name
+from envcatalog.definition.text.foreign import Node, refusal
 from envcatalog.formats.incoming.python.drafting import note_at
 from envcatalog.formats.incoming.python.python_choice import Asked
 from envcatalog.formats.incoming.python.requirement_lines import Line

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import refusal
+from envcatalog.definition.text.foreign import refusal
 from envcatalog.model.draft import Note, Wanted
 from envcatalog.model.environment import Base, Conda, DebianBase, ImageBase
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import Node, read_text, refusal
-from envcatalog.definition.foreign_plain import read_toml
+from envcatalog.definition.text.foreign import Node, read_text, refusal
+from envcatalog.definition.text.foreign_plain import read_toml
 from envcatalog.formats.incoming.python.drafting import draft_of, note_at
 from envcatalog.formats.incoming.python.project import text_of
 from envcatalog.formats.incoming.python.python_choice import Asked, choose_python

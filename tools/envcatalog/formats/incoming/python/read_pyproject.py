@@ -9,9 +9,9 @@ import posixpath
 from collections.abc import Iterator
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import Node, read_text, refusal
-from envcatalog.definition.foreign_plain import read_toml
 from envcatalog.definition.requirements import package_name
+from envcatalog.definition.text.foreign import Node, read_text, refusal
+from envcatalog.definition.text.foreign_plain import read_toml
 from envcatalog.formats.incoming.python.drafting import draft_of
 from envcatalog.formats.incoming.python.poetry_project import read_poetry
 from envcatalog.formats.incoming.python.project import Group, Project, text_of

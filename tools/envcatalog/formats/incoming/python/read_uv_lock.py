@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 
 from envcatalog.definition.finding import bare, listed
-from envcatalog.definition.foreign import Node, read_text, refusal
-from envcatalog.definition.foreign_plain import read_toml
 from envcatalog.definition.requirements import package_name
+from envcatalog.definition.text.foreign import Node, read_text, refusal
+from envcatalog.definition.text.foreign_plain import read_toml
 from envcatalog.formats.incoming.python.drafting import draft_of, note_at
 from envcatalog.formats.incoming.python.python_choice import Asked, choose_python
 from envcatalog.formats.incoming.python.requirement_lines import Line, read_lines

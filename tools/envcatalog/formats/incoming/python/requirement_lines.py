@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.foreign import refusal
 from envcatalog.definition.requirements import package_name
+from envcatalog.definition.text.foreign import refusal
 from envcatalog.formats.incoming.python.requirement_one import Plain, Unfit, read_one
 from envcatalog.formats.incoming.python.requirement_options import INCLUDES, option_reason, split_line
 from envcatalog.formats.incoming.python.requirement_text import decode, logical_lines

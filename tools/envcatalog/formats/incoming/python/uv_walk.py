@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from envcatalog.definition.foreign import Node
 from envcatalog.definition.requirements import package_name
+from envcatalog.definition.text.foreign import Node
 from envcatalog.formats.incoming.python.project import text_of
 from envcatalog.formats.incoming.python.requirement_one import image_of
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from envcatalog.definition.finding import Path
-from envcatalog.definition.policy_subject import Breach, Subject
+from envcatalog.definition.policy.subject import Breach, Subject
 from envcatalog.model.policy import PlainRule
 from envcatalog.model.problem import Problem
 

@@ -7,14 +7,14 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from envcatalog.definition.conda import conda_findings
-from envcatalog.definition.deprecation import deprecation_findings
-from envcatalog.definition.dockerfile import dockerfile_findings
 from envcatalog.definition.finding import Finding, Path, show, show_path
-from envcatalog.definition.policy_read import policy_findings
 from envcatalog.definition.references import image_error
 from envcatalog.definition.requirements import Refused, Requirement, read_requirement
-from envcatalog.definition.spark import spark_findings
+from envcatalog.definition.rules.conda import conda_findings
+from envcatalog.definition.rules.deprecation import deprecation_findings
+from envcatalog.definition.rules.dockerfile import dockerfile_findings
+from envcatalog.definition.rules.policy import policy_findings
+from envcatalog.definition.rules.spark import spark_findings
 from envcatalog.model.names import is_name
 
 MAX_REQUIREMENT = 500

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from envcatalog.definition.scalars import write_scalar
+from envcatalog.definition.text.scalars import write_scalar
 
 # A new key comes after the nearest one before it that the file has.
 ORDER = ("name", "description", "owners", "tags", "aliases", "deprecated", "archived")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from envcatalog.definition.scalars import write_scalar
+from envcatalog.definition.text.scalars import write_scalar
 
 Plain = Mapping[str, "Plain"] | Sequence["Plain"] | str | int | bool | None
 

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from envcatalog.definition.finding import show
-from envcatalog.definition.policy_rules import breaches
-from envcatalog.definition.policy_subject import Breach, Subject
+from envcatalog.definition.policy.rules import breaches
+from envcatalog.definition.policy.subject import Breach, Subject
 from envcatalog.definition.reader import Reading, SettingsReading
 from envcatalog.model.policy import Policy, PolicyException
 from envcatalog.model.problem import Problem, Severity
@@ -54,7 +54,7 @@ def check_policy(
     found: list[Problem] = []
     with ExitStack() as stack:
         if policy.secrets is not None:
-            from envcatalog.definition.policy_secrets import detectors
+            from envcatalog.definition.policy.secrets import detectors
 
             stack.enter_context(detectors())
         for name in sorted(subjects):
@@ -69,7 +69,7 @@ def _all(subject: Subject, policy: Policy, settings: SettingsReading) -> Iterato
     assert settings.settings is not None
     yield from breaches(subject, policy, settings.settings)
     if policy.secrets is not None:
-        from envcatalog.definition.policy_secrets import secret_breaches
+        from envcatalog.definition.policy.secrets import secret_breaches
 
         yield from secret_breaches(subject, policy.secrets)
 
@@ -98,7 +98,7 @@ def _problem(breach: Breach, reading: Reading, lock: LockText | None) -> Problem
         return _in_lock(breach, lock, code, message)
     problem = reading.located.problem(code, message, breach.path, breach.hint, severity, at_key=breach.at_key)
     if breach.rule == "secrets" and not breach.at_key:
-        from envcatalog.definition.policy_secrets import without_secret
+        from envcatalog.definition.policy.secrets import without_secret
 
         return without_secret(problem)
     return problem

@@ -14,11 +14,11 @@ from typing import Any
 
 import yaml
 
-from envcatalog.definition.compose import compose
-from envcatalog.definition.edit_text import EditedText, Impossible, flow
 from envcatalog.definition.finding import show_path
-from envcatalog.definition.scalars import write_scalar
 from envcatalog.definition.source import UNSEEN, describe_unseen, read_source
+from envcatalog.definition.text.compose import compose
+from envcatalog.definition.text.scalars import write_scalar
+from envcatalog.definition.writing.edit_text import EditedText, Impossible, flow
 from envcatalog.model.errors import UserError
 
 Scalar = str | int

@@ -12,9 +12,9 @@ from typing import Any
 import yaml
 
 from envcatalog.definition.finding import bare, show
-from envcatalog.definition.places import Place, span
-from envcatalog.definition.scalars import Ambiguous, read_plain
 from envcatalog.definition.source import UNSEEN, Source, describe_unseen
+from envcatalog.definition.text.places import Place, span
+from envcatalog.definition.text.scalars import Ambiguous, read_plain
 from envcatalog.model.problem import Problem
 
 MAX_DEPTH = 32

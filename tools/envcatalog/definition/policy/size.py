@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from envcatalog.definition.finding import Path
-from envcatalog.definition.policy_subject import (
+from envcatalog.definition.policy.subject import (
     Breach,
     Subject,
     download_sizes,

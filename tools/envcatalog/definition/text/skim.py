@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from envcatalog.definition.scalars import read_plain
 from envcatalog.definition.source import UNSEEN
+from envcatalog.definition.text.scalars import read_plain
 
 _LARGEST = 16 * 1024
 _INSIDE = r"""(?>[^\n"'{}\[\]\#&*!|>%@`]++|"[^"\\\n]*+"|[<>=~]=?)*+"""

@@ -13,7 +13,7 @@ import tomllib
 from typing import Any
 
 from envcatalog.definition.finding import bare, show
-from envcatalog.definition.foreign import MAX_DEPTH, MAX_VALUES, Node, refusal
+from envcatalog.definition.text.foreign import MAX_DEPTH, MAX_VALUES, Node, refusal
 from envcatalog.model.errors import Refusal
 
 _LINE = re.compile(r"\(at line ([0-9]+), column [0-9]+\)\Z")

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 
 from envcatalog.definition.finding import Path, listed, show
 from envcatalog.definition.licenses import is_allowed, is_banned
-from envcatalog.definition.policy_conda import PACKAGES as CONDA
-from envcatalog.definition.policy_conda import conda_specs
-from envcatalog.definition.policy_packages import requirements
-from envcatalog.definition.policy_subject import Breach, Subject
+from envcatalog.definition.policy.conda import PACKAGES as CONDA
+from envcatalog.definition.policy.conda import conda_specs
+from envcatalog.definition.policy.packages import requirements
+from envcatalog.definition.policy.subject import Breach, Subject
 from envcatalog.definition.requirements import package_name
 from envcatalog.model.environment import Environment
 from envcatalog.model.known import learnt, license_of

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from envcatalog.definition.finding import Path, listed
-from envcatalog.definition.policy_conda import (
+from envcatalog.definition.policy.conda import (
     banned_conda,
     conda_specs,
     pinned_conda,
     project_versions,
     required_conda,
 )
-from envcatalog.definition.policy_subject import Breach, Subject
+from envcatalog.definition.policy.subject import Breach, Subject
 from envcatalog.definition.requirements import Requirement, package_name, read_requirement
 from envcatalog.model.environment import DebianBase, Environment
 from envcatalog.model.lock import Lock

@@ -11,9 +11,9 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from envcatalog.definition.deprecation import replacement_parts
 from envcatalog.definition.finding import nearest
 from envcatalog.definition.reader import Reading
+from envcatalog.definition.rules.deprecation import replacement_parts
 from envcatalog.model.environment import Environment, EnvironmentBase
 from envcatalog.model.problem import Problem
 from envcatalog.model.ranges import show_ranges

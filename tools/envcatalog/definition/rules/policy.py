@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from envcatalog.definition.deprecation import is_day
 from envcatalog.definition.finding import Finding, Path, show
 from envcatalog.definition.matchspecs import MatchSpec, read_spec
 from envcatalog.definition.requirements import Refused, Requirement, read_requirement
+from envcatalog.definition.rules.deprecation import is_day
 from envcatalog.model.policy import (
     BaseRule,
     LicensesRule,

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from envcatalog.definition.conda import INTERPRETER as CONDA_INTERPRETER
-from envcatalog.definition.conda import python_condition
-from envcatalog.definition.dockerfile import built_base_problems
 from envcatalog.definition.finding import listed, nearest
-from envcatalog.definition.lifecycle import lifecycle_problems
 from envcatalog.definition.matchspecs import allows_python
 from envcatalog.definition.reader import Reading
-from envcatalog.definition.spark import spark_problems
+from envcatalog.definition.rules.conda import INTERPRETER as CONDA_INTERPRETER
+from envcatalog.definition.rules.conda import python_condition
+from envcatalog.definition.rules.dockerfile import built_base_problems
+from envcatalog.definition.rules.lifecycle import lifecycle_problems
+from envcatalog.definition.rules.spark import spark_problems
 from envcatalog.model.environment import DebianBase, Environment, EnvironmentBase, ImageBase, Python
 from envcatalog.model.problem import Problem
 from envcatalog.model.settings import Settings

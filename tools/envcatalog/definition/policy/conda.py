@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from envcatalog.definition.finding import Path, listed, show
 from envcatalog.definition.matchspecs import MatchSpec, accepts_version, read_spec
-from envcatalog.definition.policy_subject import Breach, Subject
+from envcatalog.definition.policy.subject import Breach, Subject
 from envcatalog.definition.requirements import package_name
 from envcatalog.model.environment import Environment
 from envcatalog.model.lock import CondaPackage, Lock

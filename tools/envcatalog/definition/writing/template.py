@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from envcatalog.definition.finding import bare
-from envcatalog.definition.scalars import write_scalar
+from envcatalog.definition.text.scalars import write_scalar
 from envcatalog.model.draft import Note
 from envcatalog.model.environment import (
     DEFAULT_PLATFORM,

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from envcatalog.definition.finding import listed, show
-from envcatalog.definition.policy_licenses import licenses
-from envcatalog.definition.policy_packages import banned, pinned, required
-from envcatalog.definition.policy_size import growth, size
-from envcatalog.definition.policy_subject import Breach, Subject, fits
+from envcatalog.definition.policy.licenses import licenses
+from envcatalog.definition.policy.packages import banned, pinned, required
+from envcatalog.definition.policy.size import growth, size
+from envcatalog.definition.policy.subject import Breach, Subject, fits
 from envcatalog.model.environment import DebianBase, EnvironmentBase, ImageBase
 from envcatalog.model.policy import Policy
 from envcatalog.model.settings import Settings
 
 
 def breaches(subject: Subject, policy: Policy, settings: Settings) -> Iterator[Breach]:
-    """All breaches but those of `secrets`, which need a detector (`policy_secrets`)."""
+    """All breaches but those of `secrets`, which need a detector (`policy.secrets`)."""
     yield from _base(subject, policy)
     yield from _dockerfile(subject, policy)
     for package in policy.banned:

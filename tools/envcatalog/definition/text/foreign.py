@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from envcatalog.definition.compose import event_parser, syntax_message
 from envcatalog.definition.finding import bare, show
-from envcatalog.definition.places import span
+from envcatalog.definition.text.compose import event_parser, syntax_message
+from envcatalog.definition.text.places import span
 from envcatalog.model.errors import Refusal
 
 MAX_BYTES = 8 << 20

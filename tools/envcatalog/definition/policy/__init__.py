@@ -1,0 +1,1 @@
+"""The policy of `catalog.yaml`, applied to definitions and locks."""

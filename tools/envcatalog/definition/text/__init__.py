@@ -1,0 +1,1 @@
+"""YAML, TOML and JSON to values that know their lines; ours and those of others."""

@@ -1,0 +1,1 @@
+"""Definitions as text: new ones from a template, old ones edited where they are."""
