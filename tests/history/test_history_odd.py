@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -459,3 +460,17 @@ def test_what_is_no_plain_file_is_never_silently_left_out(light: Light) -> None:
         assert light.said(*line) == (
             "error: `catalog` is a symbolic link, and only plain files are read\nhint: put a plain file there\n"
         )
+
+
+def test_a_damaged_object_is_said_with_what_to_run(light: Light) -> None:
+    light.put("web", {"flask": "1"})
+    commit = light.commit()
+    light.version("web")
+    path = light.root / ".git/objects" / commit[:2] / commit[2:]
+    path.chmod(0o644)
+    path.write_bytes(b"not what Git wrote")
+    done = light.run("show", "web@1")
+    assert (done.code, done.out) == (2, "")
+    assert re.fullmatch(
+        r"error: an object of the repository is damaged or missing: .*\nhint: run `git fsck`\n", done.err
+    )

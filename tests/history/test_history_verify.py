@@ -194,7 +194,9 @@ def test_an_edited_lock(place: Workplace) -> None:
     lock = place.root / "catalog/demo/lock.json"
     text = lock.read_text()
     document = json.loads(text)
-    document["platforms"]["linux/amd64"]["wheels"][0]["sha256"] = "0" * 64
+    wheel = document["platforms"]["linux/amd64"]["wheels"][0]
+    document.get("known", {}).pop(wheel["sha256"], None)
+    wheel["sha256"] = "0" * 64
     lock.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
     commit = place.commit("Edit the lock")
     retag(place, place.root, "demo@2", object=f"object {commit}")
@@ -341,8 +343,9 @@ def test_names_that_only_look_like_versions_are_warnings(place: Workplace) -> No
     ("reference", "message"),
     [
         ("demo@9", "`demo` has no version 9"),
-        ("nobody", "`nobody` has no version"),
-        ("demo@prod", "`demo@prod` names no version"),
+        ("nobody", "there is no environment `nobody` in this catalog"),
+        ("demo@prod", "`demo` has no `prod`"),
+        ("demo@{worktree}", "`demo@{worktree}` names no version"),
         ("--output=x@1", None),
         ("../x", "`../x` is no reference"),
     ],
@@ -362,3 +365,14 @@ def test_the_remote_is_out_of_reach(place: Workplace) -> None:
     assert done.code == 2
     assert done.err.startswith("error: the remote `origin` did not answer as it should: ")
     assert place.run("verify", "--offline").code == 0
+
+
+def test_a_tag_that_is_only_not_fetched_is_neither_lost_nor_deleted(place: Workplace) -> None:
+    git(place.root, "update-ref", "-d", "refs/tags/demo@1")
+    unfetched = [("demo@1", "tag-unfetched")]
+    assert codes(place, "--registry", place.images, code=0) == unfetched
+    assert codes(place, "--registry", place.images, "--offline") == [
+        ("demo", "number-gap"),
+        ("demo@1", "alias-unknown"),
+        ("demo@1", "registry-tag-unknown"),
+    ]

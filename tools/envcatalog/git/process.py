@@ -87,6 +87,9 @@ _READ_SETTINGS = (
     "core.bigFileThreshold=1m",
 )
 
+# What Git says of an object that it cannot read; a partial clone's is another case.
+_DAMAGED = ("inflate: ", "object file", "corrupt", "unable to read", "bad object", "not a tree object")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -213,6 +216,10 @@ def failure(result: Result, arguments: Sequence[str]) -> UserError:
         return UserError(
             f"the repository is locked: {last_line(result.err)}",
             "end the other Git process, or remove the lock file if none is running",
+        )
+    if any(text in result.err for text in _DAMAGED):
+        return UserError(
+            f"an object of the repository is damaged or missing: {last_line(result.err)}", "run `git fsck`"
         )
     return UserError(f"`git {arguments[0]}` failed: {last_line(result.err) or f'exit code {result.code}'}")
 

@@ -8,7 +8,7 @@ where tags are signed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.verify.choice import Chosen, choose
@@ -33,6 +33,8 @@ _TAG_CODES: Mapping[SuspicionKind, str] = {
     "malformed": "tag-malformed",
     "misnamed": "tag-misnamed",
 }
+_UNFETCHED = "tag-unfetched"
+_ABSENT = frozenset({"alias-unknown", "registry-tag-unknown"})
 _SIGNATURES: Mapping[SignatureState, tuple[str, Severity, str]] = {
     "bad": ("signature-bad", "error", "has a bad signature"),
     "unknown": ("signature-unknown", "warning", "has a signature that cannot be judged here"),
@@ -66,10 +68,12 @@ def verify_references(
     found = _scan(catalog, chosen)
     versions = [item for item in found.versions if chosen.has(item.name, item.number)]
     remote = None if offline else default_remote(catalog.repository)
+    beyond = tuple(_remote(catalog, chosen, remote)) if remote else ()
+    unfetched = {item.reference for item in beyond if item.code == _UNFETCHED}
     findings = [
         *_tags(found, chosen),
-        *(_remote(catalog, chosen, remote) if remote else ()),
-        *_numbers(found, chosen),
+        *beyond,
+        *_numbers(found, chosen, unfetched),
         *_signatures(catalog, versions, require_signed),
         *check_content(catalog, versions, found.versions, chosen),
     ]
@@ -82,6 +86,8 @@ def verify_references(
 
         asked = choose(catalog, rebuild)
         findings += check_rebuild(catalog, [item for item in versions if asked.has(item.name, item.number)])
+    # A tag that is only not fetched is neither deleted nor lost.
+    findings = [item for item in findings if item.code not in _ABSENT or item.reference not in unfetched]
     _refuse_nothing(catalog, chosen, versions, findings)
     findings.sort(key=lambda item: (_place(item.reference), item.code, item.message))
     return Verified(verified=len(versions), findings=tuple(findings))
@@ -127,7 +133,7 @@ def _remote(catalog: Catalog, chosen: Chosen, remote: str) -> Iterator[Discrepan
             continue
         tag = ref.removeprefix(TAGS)
         if ref not in here:
-            code, message = "tag-unfetched", f"the tag `{tag}` is on `{remote}` but not here"
+            code, message = _UNFETCHED, f"the tag `{tag}` is on `{remote}` but not here"
         elif ref not in there:
             code = "tag-deleted"
             message = f"the tag `{tag}` is not on `{remote}`: deleted there, or never pushed"
@@ -143,8 +149,8 @@ def _remote(catalog: Catalog, chosen: Chosen, remote: str) -> Iterator[Discrepan
         )
 
 
-def _numbers(found: VersionScan, chosen: Chosen) -> Iterator[Discrepancy]:
-    """Gaps, and one plan under two numbers. A number whose tag is wrong is no gap: that is said already."""
+def _numbers(found: VersionScan, chosen: Chosen, unfetched: Collection[str]) -> Iterator[Discrepancy]:
+    """Gaps, and one plan under two numbers. A number whose tag is wrong, or not fetched, is no gap: that is said."""
     numbers: dict[str, set[int]] = defaultdict(set)
     plans: dict[tuple[str, str], Version] = {}
     for version in found.versions:
@@ -159,8 +165,8 @@ def _numbers(found: VersionScan, chosen: Chosen) -> Iterator[Discrepancy]:
                 expected="one version for one plan",
                 found=version.plan,
             )
-    for item in found.suspicious:
-        reference = _version_of(item.where)
+    for where in (*(item.where for item in found.suspicious), *(TAGS + reference for reference in unfetched)):
+        reference = _version_of(where)
         if reference is not None:
             numbers[reference[0]].add(reference[1])
     for name, have in numbers.items():
