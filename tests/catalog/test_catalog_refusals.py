@@ -210,6 +210,36 @@ def test_a_rebuilt_image_that_differs(workplace: Workplace, tmp_path: Path) -> N
     assert workplace.layout() == {}
 
 
+def test_a_version_that_records_the_image_of_an_old_one(workplace: Workplace) -> None:
+    """A tag by hand, whose plan and lock are right and whose image would take everybody back to version 1."""
+    workplace.add("demo", "alpha==1.0")
+    workplace.published()
+    old = workplace.trailers("demo@1")["Image"]
+    workplace.edit("demo", "alpha==1.0", "alpha==2.0")
+    workplace.lock()
+    workplace.commit()
+    workplace.published()
+    text = git(workplace.root, "cat-file", "tag", "demo@2")
+    text = text.replace(workplace.trailers("demo@2")["Image"], old)
+    git(workplace.root, "update-ref", "refs/tags/demo@2", git(workplace.root, "mktag", stdin=text + "\n"))
+    layout = Path(workplace.images.removeprefix("oci:")) / "index.json"
+    index = json.loads(layout.read_text())
+    index["manifests"] = [
+        item
+        for item in index["manifests"]
+        if item.get("annotations", {}).get("org.opencontainers.image.ref.name")
+        not in ("demo:2", "demo:latest")
+    ]
+    layout.write_text(json.dumps(index))
+    done = workplace.run("publish", "--registry", workplace.images)
+    assert done.code == 1, done
+    assert done.err.splitlines()[-2:] == [
+        f"error: Git records {old[:19]} for `demo@2`, which was made from another plan",
+        "hint: run `envcat verify demo@2`: somebody forged the tag",
+    ]
+    assert set(workplace.layout()) == {"demo:1"}
+
+
 def test_problems_in_the_definition_stop_everything(workplace: Workplace) -> None:
     workplace.add("demo", "alpha")
     workplace.add("good", "alpha")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from envcatalog.catalog.publishing.actions import LATEST, moving_tags
 from envcatalog.catalog.publishing.facts import version_facts
+from envcatalog.catalog.verify.registry import index_plan
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.image import MEDIA_INDEX
 from envcatalog.model.seams import Manifest, Repository
@@ -35,7 +36,8 @@ def tag_version(
         index: the image's, where it has just been pushed.
 
     Raises:
-        Refusal: the number's tag names another image, or an alias needs an image that is not in the registry.
+        Refusal: the image was made from another plan, the number's tag names another image, or an alias needs an
+            image that is not in the registry.
         UserError: the registry lost the image, or cannot be reached.
     """
     facts = version_facts(version, source)
@@ -43,6 +45,12 @@ def tag_version(
     if manifest is None:
         raise UserError(
             f"the registry lost {version.image} of `{version.reference}`", "run the command again"
+        )
+    # Whoever may push a tag may write any digest into it, an old version's as well.
+    if index is None and index_plan(manifest.data) != version.plan:
+        raise Refusal(
+            f"Git records {version.image[:19]} for `{version.reference}`, which was made from another plan",
+            f"run `envcat verify {version.reference}`: somebody forged the tag",
         )
     number = str(version.number)
     tagged = repository.head(number)
