@@ -214,3 +214,36 @@ def test_versions_that_are_equal_are_neither_up_nor_down(light: Light) -> None:
         "changed   python.packages.flask (indirect)  1.0 -> 1.0.0",
         "upgraded  python.packages.six (indirect)    1 -> 1!0.1",
     ]
+
+
+def test_nothing_found_says_whether_the_name_is_known(light: Light) -> None:
+    """An all-clear of a typing error is none."""
+    light.put("web", {"urllib3": "2.2.1", "ruamel-yaml": "0.17"}, debs={"libssl3": "3.0.13"})
+    near = light.run("search", "urlib3<2.5")
+    assert (near.code, near.err) == (
+        1,
+        "note: no lock on disk holds a package `urlib3`; did you mean `urllib3`?\n",
+    )
+    assert light.run("search", "numpy").err == "note: no lock on disk holds a package `numpy`\n"
+    for known in ("urllib3<2", "Ruamel_YAML<0.1", "libssl3<3", "license:NONE"):
+        done = light.run("search", known)
+        assert (done.code, done.err) == (1, ""), known
+
+
+@pytest.mark.parametrize(
+    ("text", "is_there"),
+    [
+        ("flask=2.2.1", True),
+        ("flask=2.2", True),
+        ("flask = 2", True),
+        ("flask=2.2.*", True),
+        ("flask=2.3", False),
+        ("flask<<2.3", True),
+        ("flask>>2.2,<<2.2.1", False),
+        ("flask==2.2", False),
+        ("flask>=2.2,!=2.2.1", False),
+    ],
+)
+def test_conditions_of_other_tools_are_read_for_wheels_too(light: Light, text: str, is_there: bool) -> None:
+    light.put("web", {"flask": "2.2.1"})
+    assert [row[0] for row in found(light, text)] == (["web"] if is_there else [])

@@ -18,6 +18,7 @@ _CLAUSE = re.compile(
 _CONDA = re.compile(
     r"(?:(?:(?:>=|<=|==|!=|~=|=|<|>)\s*[0-9A-Za-z_]|[0-9])[0-9A-Za-z_.+!*-]*\s*(?:[,|]\s*|\Z))*\Z"
 )
+_FOREIGN = re.compile(r"(?P<strict><<|>>)|(?<![<>=!~])=(?!=)\s*(?P<version>[^,\s]+)")
 _DEBIAN = {"<": "<<", ">": ">>", "==": "="}
 _LICENSE = re.compile(r"\s*licen[cs]e:(?P<pattern>.*)\Z", re.DOTALL)
 _LONGEST = 200
@@ -107,7 +108,7 @@ def _python(rest: str) -> Accepts | None:
     from packaging.version import InvalidVersion, Version
 
     try:
-        specifiers = SpecifierSet(rest)
+        specifiers = SpecifierSet(_FOREIGN.sub(_as_python, rest))
     except InvalidSpecifier:
         return None
 
@@ -118,6 +119,15 @@ def _python(rest: str) -> Accepts | None:
             return not rest
 
     return accepts
+
+
+def _as_python(match: re.Match[str]) -> str:
+    """``=1.2`` is conda's for all of 1.2, and ``<<`` is Debian's: nobody should miss a wheel for that."""
+    if match["strict"]:
+        return match["strict"][0]
+    return f"=={match['version']}" + (
+        "" if match["version"].endswith("*") or "+" in match["version"] else ".*"
+    )
 
 
 def _debian(rest: str) -> Accepts | None:

@@ -41,8 +41,9 @@ def command(
     if all_versions and alias:
         raise UserError("`--all-versions` and `--alias` exclude each other", "choose one")
     chosen = kind
+    catalog = open_catalog(ctx, directory)
     found = search(
-        open_catalog(ctx, directory),
+        catalog,
         package,
         kind=chosen,  # type: ignore[arg-type]
         all_versions=all_versions,
@@ -61,4 +62,10 @@ def command(
         emit(search_text(found, colour=colour()))
     if found.matches:
         return 0
-    return 2 if any(item.reason != "it is not locked" for item in found.unread) else EXIT_NO
+    if found.unread:
+        return 2 if any(item.reason != "it is not locked" for item in found.unread) else EXIT_NO
+    from envcatalog.catalog.history.nearest import note_of_name
+
+    if note := note_of_name(catalog.content, package, chosen):  # type: ignore[arg-type]
+        click.echo(visible(note), err=True)
+    return EXIT_NO
