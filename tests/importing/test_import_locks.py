@@ -26,6 +26,7 @@ def place(workplace: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for name in ("CONDARC", "CONDA_PREFIX", "CONDA_ROOT", "CONDA_CHANNEL_ALIAS"):
         monkeypatch.delenv(name, raising=False)
     channel = RecordChannel(tmp_path / "channel")
+    monkeypatch.setenv("ENVCATALOG_FOLDERS", str(tmp_path / "channel"))
     for version in ("1.0", "1.1"):
         channel.add("tool", version, subdirs=("linux-64", "linux-aarch64"), depends=("part",), md5=MD5)
     channel.add("other", "2.3", "h1_0", md5=MD5)
