@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 
-from envcatalog.lock.fields import MAX_FILE, Block, LockError, quoted
+from envcatalog.lock.fields import MAX_FILE, Block
 from envcatalog.model.digest import Json
 from envcatalog.model.lock import Artefact, CondaPackage, Deb, Known, LockedFile, Wheel
 
@@ -37,14 +37,15 @@ def known_value(known: Known) -> Json:
 
 
 def read_known(root: Block, locked: Container[str]) -> tuple[tuple[str, Known], ...]:
-    """What was learnt of the locked artefacts (their sha256 are given); nothing where the key is missing."""
+    """What was learnt of the locked artefacts (their sha256 are given); nothing where the key is missing.
+
+    What else is there, a merge of two locks may have left; it is no lie about anything, and `lock` drops it.
+    """
     if "known" not in root.names():
         return ()
     block = root.block("known")
-    for sha256 in block.names():
-        if sha256 not in locked:
-            raise LockError("known", f"no locked file has the sha256 {quoted(sha256)}")
-    return tuple((sha256, read_known_value(block.block(sha256))) for sha256 in block.names())
+    known = ((sha256, read_known_value(block.block(sha256))) for sha256 in block.names())
+    return tuple(item for item in known if item[0] in locked)
 
 
 def read_known_value(block: Block) -> Known:
