@@ -243,3 +243,21 @@ def test_signatures_are_checked_where_that_is_asked_for(light: Light, tmp_path: 
     ]
     plain = light.run("log", "web", "--limit", "1").out
     assert "  tag      signed (not verified)\n" in plain
+
+
+def test_what_is_not_committed_has_no_log_yet(light: Light) -> None:
+    light.put("web", {"flask": "1"})
+    done = light.run("log", "web")
+    assert (done.code, done.out) == (0, "no versions or commits to show\n")
+
+
+def test_blame_of_a_package_that_is_not_there_names_the_nearest(light: Light) -> None:
+    light.put("web", {"flask": "1", "six": "1"})
+    light.commit()
+    assert (
+        light.said("blame", "web", "flsk")
+        == "error: `web` does not hold `flsk` itself\nhint: did you mean `flask`\n"
+    )
+    assert light.said("blame", "web", "numpy") == (
+        "error: `web` does not hold `numpy` itself\nhint: run `envcat search numpy`\n"
+    )

@@ -246,3 +246,21 @@ def test_verify_takes_every_reference_that_names_a_version(three: Light) -> None
     assert three.said("verify", "dmo") == (
         "error: there is no environment `dmo` in this catalog\nhint: did you mean `demo`\n"
     )
+
+
+def test_what_is_on_disk_is_shown_as_the_version_that_it_is(three: Light) -> None:
+    """An edit is none, and has no image yet; what was taken back is the old one, on a branch, too."""
+
+    def facts(reference: str) -> list[str]:
+        lines = three.run("show", reference).out.splitlines()
+        return [" ".join(line.split()[1:]) for line in lines if line.split()[0] in ("version", "image")]
+
+    newest = "the newest is 2, 2026-04-01T12:00:00+00:00"
+    assert facts("demo") == [f"none; {newest}"]
+    plans = [row["image"] for row in three.run("log", "demo", "--format", "json").json["versions"]]
+    three.put("demo", {"alpha": "1.0"}, more="aliases: {prod: 1}\n")
+    first = ["1, 2026-03-01T12:00:00+00:00 (the newest is 2)", plans[1]]
+    assert facts("demo") == first
+    three.commit("Take it back")
+    assert facts("demo@main") == first
+    assert facts("demo@2") == ["2, 2026-04-01T12:00:00+00:00", plans[0]]

@@ -33,6 +33,8 @@ def log_text(found: EnvironmentLog, *, colour: bool = False) -> str:
             ("message", message),
         ]
         text += table([fact for fact in facts if fact[1]], indent="  ") + _commits(entry.commits)
+    if not text:
+        text = "no versions or commits to show\n"
     return text + (_SHALLOW if found.shallow else "")
 
 

@@ -33,11 +33,11 @@ def show_text(
     """One environment: what was asked for, what is locked, and its version.
 
     Args:
-        version, commit: of what is shown, where it is not the work tree; the newest version otherwise.
+        version: the one that is shown; None for what is none, or none yet.
+        commit: of what is shown; None for the work tree.
         contents: with those of the environments that it inherits from.
     """
     newest = max(versions, key=lambda item: item.number, default=None)
-    shown = version if commit else newest
     python, conda = environment.python, environment.conda
     facts = [
         ("description", environment.description),
@@ -47,8 +47,8 @@ def show_text(
         ("aliases", aliases_text(environment.aliases)),
         ("archived", "yes" if environment.archived else ""),
         ("deprecated", deprecated_text(environment.deprecated)),
-        ("version", _shown_version(shown, newest)),
-        ("image", shown.image if shown else ""),
+        ("version", _shown_version(version, newest)),
+        ("image", version.image if version else ""),
         ("commit", commit or ""),
         ("base", base_text(environment.base)),
         ("apt", ", ".join(environment.apt)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,9 @@ def blame(catalog: Catalog, text: str, package: str | None = None) -> tuple[Orig
         )
     wanted = [key for key in sorted(packages) if package is None or key[1] == _spelled(key[0], package)]
     if not wanted or newest is None:
-        raise Refusal(f"`{text}` does not hold `{package}` itself", f"run `envcat search {package}`")
+        near = difflib.get_close_matches((package or "")[:80], [name for _, name in packages], n=1)
+        hint = f"did you mean `{near[0]}`" if near else f"run `envcat search {package}`"
+        raise Refusal(f"`{text}` does not hold `{package}` itself", hint)
     return tuple(_origin(graph, newest, key) for key in wanted)
 
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from envcatalog.cli.options import catalog_options, colour, emit, formats, open_catalog
+from envcatalog.model.errors import UserError
+
+if TYPE_CHECKING:
+    from envcatalog.catalog.history.resolve import Resolved
+    from envcatalog.model.version import Version
 
 
 @click.command("show")
@@ -51,10 +59,19 @@ def command(ctx: click.Context, reference: str, directory: str | None, form: str
             environment,
             lock=lock,
             versions=versions,
-            version=found.version,
+            version=found.version or _of_plan(found, versions),
             commit=found.commit,
             contents=contents,
             colour=colour(),
         )
     emit(text)
     return 0
+
+
+def _of_plan(found: Resolved, versions: Sequence[Version]) -> Version | None:
+    """The version that the content is, wherever it stands; None for an edit, and for what cannot be planned."""
+    try:
+        plan = found.content.plan(found.name).digest
+    except UserError:
+        return None
+    return next((item for item in versions if item.plan == plan), None)
