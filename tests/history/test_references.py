@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -264,3 +265,29 @@ def test_what_is_on_disk_is_shown_as_the_version_that_it_is(three: Light) -> Non
     three.commit("Take it back")
     assert facts("demo@main") == first
     assert facts("demo@2") == ["2, 2026-04-01T12:00:00+00:00", plans[0]]
+
+
+def test_an_ambiguous_id_names_those_that_it_may_be(three: Light) -> None:
+    """Four digits of some hundred commits: two of them always begin alike, since the ids are always the same."""
+    tree = git(three.root, "rev-parse", "HEAD^{tree}")
+    seen: dict[str, str] = {}
+    for number in range(2000):
+        made = git(three.root, "commit-tree", tree, "-m", str(number))
+        if made[:4] in seen:
+            break
+        seen[made[:4]] = made
+    other = seen[made[:4]]
+    said = three.said("show", f"demo@{made[:4]}")
+    assert said.startswith(
+        f"error: `{made[:4]}` is the start of more than one commit id\nhint: write more of its digits: `{made[:4]}"
+    )
+    named = re.findall(r"`([0-9a-f]{5,})`", said)
+    assert sorted(full for full in (made, other) if any(full.startswith(one) for one in named)) == sorted(
+        [made, other]
+    )
+
+
+def test_since_a_branch_that_is_not_there(three: Light) -> None:
+    assert three.said("plan", "--since", "mian") == (
+        "error: no commit, branch or tag is called `mian`\nhint: did you mean `main`\n"
+    )

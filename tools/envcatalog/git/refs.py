@@ -6,6 +6,7 @@ options; a catalog needs names and ids only, so the rest is refused before Git s
 
 from __future__ import annotations
 
+import difflib
 import re
 
 from envcatalog.git.repository import CatalogRepository
@@ -14,6 +15,7 @@ from envcatalog.model.errors import UserError
 _LONGEST = 255
 _REVISION = re.compile(r"(?P<name>[\w][\w./+@#=,%&!-]*)(?P<steps>~[0-9]{1,6})?\Z")
 _FORBIDDEN = re.compile(r"\.\.|@\{|//|/\.|\.lock(/|\Z)|[./]\Z|[\x00-\x20\x7f]")
+_CANDIDATE = re.compile(r"^hint: +([0-9a-f]{4,}) commit ", re.MULTILINE)
 # `git describe` spelling: Git takes the id after `-g` and ignores all before it, even a misspelt name.
 _DESCRIBED = re.compile(r"-g[0-9a-f]{4,}\Z")
 
@@ -39,11 +41,22 @@ def resolve(repository: CatalogRepository, text: str) -> str:
         if result.code == 0:
             return result.out.decode().strip()
         if "is ambiguous" in result.err:
+            # Git says with its error which ones there are.
+            candidates = _CANDIDATE.findall(result.err)[:5]
             raise UserError(
-                f"{quote(text)} is the start of more than one commit id", "write more of its digits"
+                f"{quote(text)} is the start of more than one commit id",
+                "write more of its digits" + "".join(f", `{one}`" for one in candidates).replace(",", ":", 1),
             )
-    hint = "run `git fetch --unshallow`: this clone is shallow" if repository.is_shallow else ""
-    raise UserError(f"no commit, branch or tag is called {quote(text)}", hint)
+    raise UserError(f"no commit, branch or tag is called {quote(text)}", _instead(repository, text))
+
+
+def _instead(repository: CatalogRepository, text: str) -> str:
+    if repository.is_shallow:
+        return "run `git fetch --unshallow`: this clone is shallow"
+    known = (*branches(repository), *branches(repository, remote=True))
+    same = [branch for branch in known if branch.partition("/")[2] == text]
+    near = same or difflib.get_close_matches(text[:80], known, n=1)
+    return f"did you mean `{near[0]}`" if near else ""
 
 
 def branches(repository: CatalogRepository, *, remote: bool = False) -> tuple[str, ...]:
