@@ -209,6 +209,14 @@ def test_growth(before: Before, expected: str) -> None:
     assert judge(GROWTH, ONE, LOCKED, newest=lambda *_: before) == expected
 
 
+def test_prefixes_that_are_reserved_for_nobody_are_told() -> None:
+    said = "catalog.yaml:1:1+8 warning reserved-for-nobody: prefixes are reserved, and `policy.reserved` does not say"
+    for policy in ("reserved: [de]", "reserved: [de]\npolicy: {pinned: {}}", "reserved: [de]\npolicy: []"):
+        assert said in judge(policy, {"demo": "name: demo\nbase: {debian: bookworm}\n"})
+    for policy in ("reserved: []", "reserved: [team-]\npolicy: {reserved: {owners: ['@acme/platform']}}"):
+        assert "reserved" not in judge(policy, {"demo": "name: demo\nbase: {debian: bookworm}\n"})
+
+
 def test_growth_is_not_asked_for_without_the_rule() -> None:
     def never(*_: object) -> Before:
         raise AssertionError

@@ -169,6 +169,12 @@ def settings_findings(value: dict[str, Any]) -> Iterator[Finding]:
             yield Finding("alias-lock", message, ("aliases", index))
     yield from _indexes(_mapping(value.get("indexes")))
     yield from policy_findings(value.get("policy"))
+    if value.get("reserved") and not _mapping(value.get("policy")).get("reserved"):
+        message = (
+            "prefixes are reserved, and `policy.reserved` does not say for whom, so anybody may use them"
+        )
+        hint = "add `policy: {reserved: {owners: [...]}}`, or `names`"
+        yield Finding("reserved-for-nobody", message, ("reserved",), hint, True, "warning")
 
 
 def _indexes(indexes: dict[str, Any]) -> Iterator[Finding]:
