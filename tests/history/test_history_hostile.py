@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from envcatalog.cli.main import COMMANDS
+from history.light import Light
 from support.catalogs import Ran, Workplace, git
 from support.hostile_git import plant
 
@@ -243,3 +244,20 @@ def test_repository_settings_run_nothing_in_a_reading_command(place: Workplace, 
         no_bug(done, line)
         assert done.code in (0, 1), (line, done.err)
         assert not canary.exists(), line
+
+
+def test_a_long_tag_does_not_push_findings_off_the_screen(light: Light) -> None:
+    light.put("web", {"flask": "1"})
+    light.commit()
+    light.version("web")
+    long = "web@" + "1" * 200
+    git(light.root, "tag", long)
+    done = light.run("verify", "--offline")
+    assert done.out == (
+        f"warning  refs/tags/{long[:67]}...  tag-misnamed  the tag looks like a version but is not a valid name and "
+        "number\n1 version verified, no errors, 1 warning\n"
+    )
+    assert (
+        light.run("verify", "--offline", "--format", "json").json["findings"][0]["reference"]
+        == f"refs/tags/{long}"
+    )
