@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 from envcatalog.definition.reader import SettingsReading, read_environment, read_settings
 from envcatalog.definition.schema import SchemaName, load_schema, schema_path
+from envcatalog.model.policy import Policy, ReservedRule
 from envcatalog.model.settings import CondaChannel, DebianMirror, MavenRepository, PackageIndex, Settings
 
 NAMES: list[SchemaName] = ["environment", "catalog"]
@@ -149,6 +150,7 @@ def test_settings_are_read_whole() -> None:
         keyring="keys/debian.gpg",
         layers=60,
         reserved=("curated-", "team-"),
+        policy=Policy(reserved=ReservedRule(owners=("@acme/platform",))),
     )
     empty = read(EXAMPLES / "valid" / "settings-empty.yaml")
     assert isinstance(empty, SettingsReading)
