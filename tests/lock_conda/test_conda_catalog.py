@@ -80,6 +80,7 @@ def test_the_history_of_conda_packages(catalog: Workplace) -> None:
     [change] = done.json["locks"][0]["changes"]
     assert change == {
         "path": "conda.packages.tool", "kind": "upgraded", "before": "1.9", "after": "1.10", "direct": True,
+        "license": {"before": "BSD-3-Clause", "after": "BSD-3-Clause"},
         **{key: value for key, value in change.items() if key == "inherited_from"},
     }  # fmt: skip
     catalog.commit("Upgrade")
