@@ -9,11 +9,11 @@ from pathlib import Path
 from envcatalog.cli.main import COMMANDS
 from envcatalog.cli.reference import reference
 
-FILE = Path(__file__).parents[2] / "docs/commands.md"
+FILE = Path(__file__).parents[2] / "tools/commands.md"
 
 
 def test_the_reference_is_up_to_date() -> None:
-    assert FILE.read_text() == reference(), "run python -m envcatalog.cli.reference > docs/commands.md"
+    assert FILE.read_text() == reference(), "run python -m envcatalog.cli.reference > tools/commands.md"
 
 
 def test_it_is_what_the_module_writes() -> None:

@@ -1,4 +1,4 @@
-"""The reference of all commands, as Markdown: ``python -m envcatalog.cli.reference > docs/commands.md``.
+"""The reference of all commands, as Markdown: ``python -m envcatalog.cli.reference > tools/commands.md``.
 
 It says what `--help` says, laid out here, so that no release of click and no width of a terminal changes it.
 """
@@ -16,7 +16,7 @@ from envcatalog.cli.main import COMMANDS, cli
 HEAD = """\
 # Commands
 
-Written by `python -m envcatalog.cli.reference > docs/commands.md` from what `--help` says; a test compares them.
+Written by `python -m envcatalog.cli.reference > tools/commands.md` from what `--help` says; a test compares them.
 Exit codes: 0 done, 1 the answer is no, 2 usage or tool error, 130 interrupted; `run` ends as its command does.
 """
 
