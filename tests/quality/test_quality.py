@@ -180,3 +180,9 @@ def test_what_ci_runs_is_a_program() -> None:
     assert "\nset -euo pipefail\n" in path.read_text()
     result = subprocess.run(["bash", "-n", str(path)], capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_top_level_holds_what_is_agreed_and_what_tools_look_for_there() -> None:
+    agreed = {"pyproject.toml", "catalog", "schemas", "tools", ".github", "tests", "README.md"}
+    demanded = {".ci", ".gitignore", ".pre-commit-hooks.yaml", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"}
+    assert {path.relative_to(ROOT).parts[0] for path in tracked()} == agreed | demanded
