@@ -108,7 +108,10 @@ def test_a_source_archive_by_its_beginning_alone(server: RangeServer, tmp_path: 
     assert max(int(said.rpartition("-")[2]) for _, said, _ in server.requests) < len(data) // 2
 
 
-@pytest.mark.parametrize("manner", ["other part", "other size", "cut off", "more", "busy", "refused", "gone"])
+@pytest.mark.parametrize(
+    "manner",
+    ["other part", "other size", "cut off", "more", "busy", "refused", "gone", "encoded"],
+)
 def test_of_a_server_that_does_not_answer_rightly_nothing_is_learnt(
     server: RangeServer, tmp_path: Path, manner: Manner
 ) -> None:
@@ -186,6 +189,27 @@ def test_no_server_sends_us_to_a_file_of_this_machine(server: RangeServer, tmp_p
     item = wheel(data)
     server.redirects["/first"] = next(tmp_path.glob("*.whl")).as_uri()
     assert asked((item, (f"{server.url}/first",))) == Answers()
+
+
+@pytest.mark.parametrize("target", ["http://[", "http://example.com:99999/x", "http://example.com:x/y"])
+def test_a_redirect_to_no_address_is_a_failure_of_its_server(
+    server: RangeServer, tmp_path: Path, target: str
+) -> None:
+    data = bytes_of(tmp_path)
+    server.redirects["/first"] = target
+    broken: Counter[Origin] = Counter()
+    url = f"{server.url}/first"
+    assert ask([(wheel(data), (url,))], {}, broken=broken) == Answers()
+    assert broken == {origin_of(url): 1}
+
+
+def test_a_chunk_of_negative_length_is_a_failure_of_its_server(server: RangeServer, tmp_path: Path) -> None:
+    data = bytes_of(tmp_path)
+    item = wheel(data)
+    (url,) = put(server, item, data, "negative")
+    broken: Counter[Origin] = Counter()
+    assert ask([(item, (url,))], {}, broken=broken) == Answers()
+    assert broken == {origin_of(url): 1}
 
 
 def _bomb(size: int) -> bytes:

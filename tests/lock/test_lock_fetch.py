@@ -233,10 +233,9 @@ def test_what_a_killed_process_left_is_swept_after_a_day(index: Server, cache: P
     assert stored(cache) == [".new.part", item.sha256]
 
 
-def test_a_redirect_never_leads_to_a_local_file(index: Server, tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
-    secret.write_text("secret")
-    index.redirects["/main/files/x"] = secret.as_uri()
+@pytest.mark.parametrize("target", ["file:///etc/hostname", "http://[", "http://example.com:99999/x"])
+def test_a_redirect_never_leads_to_a_local_file_or_to_no_address(index: Server, target: str) -> None:
+    index.redirects["/main/files/x"] = target
     downloader = Downloader({})
     with pytest.raises(UserError) as caught:
         downloader.measure(f"{index.url}/main/files/x")

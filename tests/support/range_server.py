@@ -22,6 +22,8 @@ Manner = Literal[
     "gone",
     "refused",
     "page",
+    "encoded",
+    "negative",
 ]
 
 
@@ -100,7 +102,12 @@ def _handler(server: RangeServer) -> type[http.server.BaseHTTPRequestHandler]:
             told = {"Content-Range": f"bytes {first}-{last}/{size}"}
             if manner == "more":
                 part += b"x" * 1_000_000
-            if manner in ("cut off", "silent"):
+            if manner == "encoded":
+                told["Content-Encoding"] = "gzip"
+            if manner == "negative":
+                self._send(206, b"-5\r\n", {**told, "Transfer-Encoding": "chunked"})
+                self.close_connection = True
+            elif manner in ("cut off", "silent"):
                 self._send(206, part[: len(part) // 2], told, length=len(part))
                 self.close_connection = True
                 if manner == "silent":

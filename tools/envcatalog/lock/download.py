@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
-from envcatalog.lock.urls import Origin, credentials_in, local_path, origin_of, redacted, without_credentials
+from envcatalog.lock.connections import Connections
+from envcatalog.lock.urls import Origin, local_path, origin_of, redacted, without_credentials
 from envcatalog.model.errors import UserError
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, PoolManager
+    from urllib3 import BaseHTTPResponse
 
 ATTEMPTS = 5
 MAX_WAIT = 60.0  # seconds, whatever a server asks for
@@ -69,16 +70,13 @@ class Downloader:
         sleep: Callable[[float], None] = time.sleep,
         timeout: float = 60.0,
     ) -> None:
-        self._credentials = credentials
-        self._connections = connections
+        self._connections = Connections(credentials, connections)
         self._sleep = sleep
         self._timeout = timeout
-        self._pools: dict[str | None, PoolManager] = {}
 
     def close(self) -> None:
         """Close the connections."""
-        for pool in self._pools.values():
-            pool.clear()
+        self._connections.close()
 
     def fetch(
         self, url: str, out: IO[bytes], *, size: int, sha256: str, advance: Callable[[int], None]
@@ -140,7 +138,7 @@ class Downloader:
                 if response.status == 200:
                     raise WholeError(_length(response))
                 said = response.headers.get("Content-Range", "").strip()
-                if said != f"bytes {start}-{end - 1}/{size}":
+                if said != f"bytes {start}-{end - 1}/{size}" or _is_encoded(response):
                     raise DifferentError("the server answers with another part, or of another file")
                 return _exactly(response, end - start)
             finally:
@@ -160,8 +158,6 @@ class Downloader:
 
     @contextmanager
     def _open(self, url: str) -> Iterator[Iterator[bytes]]:
-        from urllib3.exceptions import HTTPError
-
         path = local_path(url)
         if path is not None:
             try:
@@ -172,9 +168,7 @@ class Downloader:
             return
         response = self._answer("GET", url)
         try:
-            yield response.stream(_CHUNK, decode_content=False)
-        except HTTPError as error:
-            raise _AgainError(f"the connection broke ({type(error).__name__})") from None
+            yield _chunks(response, _CHUNK)
         finally:
             response.close()
 
@@ -185,17 +179,18 @@ class Downloader:
             if response.status not in (301, 302, 303, 307, 308) or not target:
                 return _checked(response, url, partial=bool(headers))
             response.close()
-            url = urljoin(url, target)
-            if urlsplit(url).scheme not in ("http", "https"):
-                break  # a server must not send us to a local file
+            moved = _moved(url, target)
+            if moved is None:
+                break
+            url = moved
         raise UserError(f"`{redacted(url)}` redirects too often or to an address that is not HTTP")
 
     def _request(self, method: str, url: str, more: Mapping[str, str]) -> BaseHTTPResponse:
         from urllib3.exceptions import HTTPError
 
-        headers = {"Accept-Encoding": "identity", **more, **self._authorization(url)}
+        headers = {"Accept-Encoding": "identity", **more, **self._connections.authorization(url)}
         try:
-            return self._pool(url).request(
+            return self._connections.pool(url).request(
                 method,
                 without_credentials(url),
                 headers=headers,
@@ -207,25 +202,15 @@ class Downloader:
         except HTTPError as error:
             raise _AgainError(f"no connection ({type(error).__name__})") from None
 
-    def _authorization(self, url: str) -> dict[str, str]:
-        from urllib3 import make_headers
 
-        known = {**self._credentials, **credentials_in([url])}
-        login = known.get(origin_of(url)) or _netrc_login(urlsplit(url).hostname or "")
-        return make_headers(basic_auth=":".join(login)) if login else {}
-
-    def _pool(self, url: str) -> PoolManager:
-        from urllib.request import getproxies, proxy_bypass
-
-        from urllib3 import PoolManager, ProxyManager
-
-        parts = urlsplit(url)
-        proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
-        if proxy not in self._pools:
-            size = self._connections
-            pool = ProxyManager(proxy, maxsize=size) if proxy else PoolManager(maxsize=size)
-            self._pools.setdefault(proxy, pool)
-        return self._pools[proxy]
+def _moved(url: str, target: str) -> str | None:
+    """Where a redirect leads to; None where that is no address, or none of HTTP: never to a local file."""
+    try:
+        moved = urljoin(url, target)
+        scheme = origin_of(moved)[0]
+    except ValueError:
+        return None
+    return moved if scheme in ("http", "https") else None
 
 
 def _checked(response: BaseHTTPResponse, url: str, *, partial: bool) -> BaseHTTPResponse:
@@ -246,22 +231,30 @@ def _checked(response: BaseHTTPResponse, url: str, *, partial: bool) -> BaseHTTP
 
 def _length(response: BaseHTTPResponse) -> int | None:
     """The file's size, as the answer says; None where it says none."""
-    encoded = response.headers.get("Content-Encoding", "identity") != "identity"
     text = response.headers.get("Content-Length", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 and not encoded else None
+    is_size = text.isascii() and text.isdigit() and len(text) < 20
+    return int(text) if is_size and not _is_encoded(response) else None
+
+
+def _is_encoded(response: BaseHTTPResponse) -> bool:
+    return bool(response.headers.get("Content-Encoding", "identity").lower() != "identity")
+
+
+def _chunks(response: BaseHTTPResponse, size: int) -> Iterator[bytes]:
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield from response.stream(size, decode_content=False)
+    except (HTTPError, ValueError) as error:  # ValueError: a chunk of a negative length
+        raise _AgainError(f"the connection broke ({type(error).__name__})") from None
 
 
 def _exactly(response: BaseHTTPResponse, size: int) -> bytes:
-    from urllib3.exceptions import HTTPError
-
     data = bytearray()
-    try:
-        for chunk in response.stream(_PIECE, decode_content=False):
-            data += chunk
-            if len(data) > size:
-                raise DifferentError("the server answers with more than was asked for")
-    except HTTPError as error:
-        raise _AgainError(f"the connection broke ({type(error).__name__})") from None
+    for chunk in _chunks(response, _PIECE):
+        data += chunk
+        if len(data) > size:
+            raise DifferentError("the server answers with more than was asked for")
     if len(data) < size:
         raise _AgainError("the answer is cut off")
     return bytes(data)
@@ -286,13 +279,3 @@ def _copy_verified(
         raise DifferentError(f"it has {done} instead of {size} bytes")
     if digest.hexdigest() != sha256:
         raise DifferentError(f"its sha256 is `{digest.hexdigest()}` instead of `{sha256}`")
-
-
-def _netrc_login(host: str) -> tuple[str, str] | None:
-    from netrc import NetrcParseError, netrc
-
-    with suppress(OSError, NetrcParseError):
-        found = netrc().authenticators(host)
-        if found and found[2]:
-            return found[0], found[2]
-    return None

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
+from envcatalog.lock.connections import make_pool, proxy_for
 from envcatalog.lock.urls import Origin, local_path, origin_of, redacted, without_credentials
 from envcatalog.model.errors import UserError
 
@@ -84,8 +83,7 @@ class Downloads:
     def _pool(self, url: str) -> PoolManager:
         import urllib3
 
-        parts = urlsplit(url)
-        proxy = "" if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme, "")
+        proxy = proxy_for(url)
         if proxy not in self._pools:
             options: dict[str, Any] = {
                 "retries": urllib3.Retry(
@@ -97,8 +95,7 @@ class Downloads:
                 "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
                 "maxsize": 8,
             }
-            made = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
-            self._pools.setdefault(proxy, made)
+            self._pools.setdefault(proxy, make_pool(proxy, **options))
         return self._pools[proxy]
 
 
