@@ -146,6 +146,25 @@ def test_a_damaged_wheel_in_the_cache_is_fetched_again(workplace: Workplace) -> 
     assert again.json["images"][0]["digest"] == first
 
 
+def test_builds_a_commit_instead_of_what_is_on_disk(workplace: Workplace) -> None:
+    workplace.add("demo", "alpha==1.0")
+    workplace.published()
+    first = workplace.trailers("demo@1")["Image"]
+    workplace.edit("demo", "alpha==1.0", "alpha==2.0\noops: 1")
+    done = workplace.run("build", "demo@1", "--format", "json")
+    assert (done.code, done.json["images"][0]["digest"]) == (0, first)
+    assert workplace.run("build", "demo").code == 1
+    workplace.edit("demo", "alpha==2.0\noops: 1", "alpha==1.0")
+    assert workplace.run("archive", "demo").code == 0
+    assert workplace.run("build", "demo@1").err == (
+        "error: `demo` is archived\nhint: run `envcat restore demo`, or build with `--archived`\n"
+    )
+    assert (
+        workplace.run("build", "demo@1", "--archived", "--format", "json").json["images"][0]["digest"]
+        == first
+    )
+
+
 def check_blobs(layout: Path) -> None:
     """Every blob has the bytes that its name says."""
     from envcatalog.model.digest import sha256_digest

@@ -182,14 +182,46 @@ def test_the_sdk_answers_alike(three: Light) -> None:
         assert json.dumps(found.environment.name) == '"demo"'
 
 
-@pytest.mark.parametrize("command", ["plan", "validate", "build", "lock"])
+@pytest.mark.parametrize(
+    "command", ["lock", "publish --registry oci:images", "plan --shard 1/1", "plan --since HEAD"]
+)
 def test_commands_on_the_files_on_disk_say_where_else_to_work(three: Light, command: str) -> None:
-    assert three.said(command, "demo@1") == (
+    assert three.said(*command.split(), "demo@1") == (
         "error: `demo@1` is not what is on disk, and this command works on the files there\n"
         "hint: run `envcat checkout demo@1 DIR`, and work there\n"
     )
+
+
+@pytest.mark.parametrize("command", ["plan", "validate", "build", "lock"])
+def test_references_to_nothing(three: Light, command: str) -> None:
     assert three.run("validate", "demo@{worktree}").out == three.run("validate", "demo").out
     assert three.said(command, "demo@prdo") == "error: `demo` has no `prdo`\nhint: did you mean `demo@prod`\n"
+
+
+def test_a_commit_is_checked_and_planned_instead_of_what_is_on_disk(three: Light) -> None:
+    path = three.root / "catalog/demo/environment.yaml"
+    path.write_text(path.read_text() + "oops: 1\n")
+    assert three.run("validate", "demo").code == 1
+    for reference in ("demo@1", "demo@HEAD~1"):
+        assert three.run("validate", reference).out == "1 checked, no problems\n"
+    assert three.said("validate", "demo@prod") == (
+        "error: `demo` has no `prod`\nhint: `catalog/demo/environment.yaml` has problems, so its aliases are not "
+        "known: run `envcat validate`\n"
+    )
+    git(three.root, "checkout", "--", "catalog")
+    planned = [
+        json.loads(three.run("plan", reference, "--format", "json").out)["actions"][0]
+        for reference in ("demo@1", "demo@prod", "demo@2")
+    ]
+    assert [(item["version"], item["reason"]) for item in planned] == [
+        (1, "is version 1"),
+        (1, "is version 1"),
+        (2, "is version 2"),
+    ]
+    assert three.said("validate", "demo@1", "demo@2") == (
+        "error: `demo@1` and `demo@2` are of different commits, and this command works on one\n"
+        "hint: run it for each of them\n"
+    )
 
 
 def test_a_branch_that_is_hidden_is_spelled_out(three: Light) -> None:

@@ -37,11 +37,17 @@ class Catalog(OpenCatalog):
     """
 
     def validate(self, names: Iterable[str] = ()) -> Validation:
-        """All problems of the named definitions, or of all; nothing is fetched or run."""
+        """All problems of the named definitions, or of all; nothing is fetched or run.
+
+        Args:
+            names: names, or references to one commit, which is then checked instead of what is on disk.
+        """
+        from envcatalog.catalog.history.resolve import one_moment
         from envcatalog.catalog.policing import newest_version
         from envcatalog.catalog.validating import validate
 
-        return validate(self.content, self._on_disk(names), newest=newest_version(self.repository, self.at))
+        content, chosen = one_moment(self, tuple(names))
+        return validate(content, chosen, newest=newest_version(self.repository, self.at))
 
     def lock(
         self, names: Iterable[str] = (), *, upgrade: bool = False, upgrade_packages: Iterable[str] = ()
@@ -74,16 +80,22 @@ class Catalog(OpenCatalog):
         """What `publish` would do, and why; Git alone is asked unless a registry is given.
 
         Args:
+            names: names, or references to one commit, which is then planned instead of what is on disk.
             since: only of environments that differ from this commit, or inherit from one that does.
         """
+        from envcatalog.catalog.history.resolve import one_moment
         from envcatalog.catalog.lifecycle import warn_of_actions
         from envcatalog.catalog.publishing.actions import plan_actions
 
-        chosen = self._names(names) if since is None else self._changed(names, since)
+        if since is None:
+            content, chosen = one_moment(self, tuple(names))
+            chosen = chosen or self.all_names()
+        else:
+            content, chosen = self.content, self._changed(names, since)
         known = self.versions_of(chosen)
         with closing(self.open_registry(registry)) if registry else nullcontext() as opened:
-            actions = plan_actions(self.content, chosen, known, self.at, opened, archived=archived)
-        warn_of_actions(self.content, actions, known, self.progress)
+            actions = plan_actions(content, chosen, known, self.at, opened, archived=archived)
+        warn_of_actions(content, actions, known, self.progress)
         return actions
 
     def build(
@@ -94,15 +106,19 @@ class Catalog(OpenCatalog):
         checks: str | None = None,
         archived: bool = False,
     ) -> tuple[BuiltImage, ...]:
-        """Build images from the work tree; into an OCI layout or registry by digest where one is given."""
+        """Build images; into an OCI layout or registry by digest where one is given.
+
+        Args:
+            names: names, or references to one commit, which is then built instead of what is on disk.
+        """
         from envcatalog.catalog.building.images import build_names
+        from envcatalog.catalog.history.resolve import one_moment
         from envcatalog.catalog.lifecycle import without_archived
 
-        asked = tuple(names)
-        chosen = self._names(asked)
-        if not asked and not archived:
-            chosen = without_archived(self.content, chosen)
-        return build_names(self, chosen, registry=registry, checks=checks, archived=archived)
+        content, chosen = one_moment(self, tuple(names))
+        if not chosen:
+            chosen = self.all_names() if archived else without_archived(content, self.all_names())
+        return build_names(self, content, chosen, registry=registry, checks=checks, archived=archived)
 
     def publish(
         self,

@@ -52,6 +52,11 @@ def names_argument(command: Command) -> Command:
     return click.argument("names", nargs=-1, metavar="[NAME]...")(command)
 
 
+def references_argument(command: Command) -> Command:
+    """Any number of environment names, or references to one commit; none means all."""
+    return click.argument("names", nargs=-1, metavar="[REF]...")(command)
+
+
 def shard_option(command: Command) -> Command:
     """``--shard i/n``."""
     return click.option(

@@ -7,11 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.history.reference import LATEST, WORKTREE, Reference, parse_reference
 from envcatalog.catalog.places import definition_path
+from envcatalog.definition.reader import Reading
 from envcatalog.git.refs import branches, resolve
 from envcatalog.model.environment import Environment
 from envcatalog.model.errors import Refusal, UserError
@@ -58,6 +60,29 @@ def resolve_reference(catalog: OpenCatalog, text: str) -> Resolved:
         _require_here(catalog, reference.name)
         return Resolved(name=reference.name, content=catalog.content)
     return _Search(catalog, reference).found()
+
+
+def one_moment(catalog: OpenCatalog, texts: Sequence[str]) -> tuple[Content, tuple[str, ...]]:
+    """The content that a command works on, and the names in it: what is on disk, or what one commit holds.
+
+    Args:
+        texts: names, which mean what is on disk, and references.
+
+    Raises:
+        UserError: a name or reference names nothing, or they are of several moments.
+    """
+    found = [
+        resolve_reference(catalog, text) if "@" in text else Resolved(name=text, content=catalog.content)
+        for text in texts
+    ]
+    for text, other in zip(texts, found, strict=True):
+        if other.content is not found[0].content:
+            raise UserError(
+                f"`{texts[0][:80]}` and `{text[:80]}` are of different commits, and this command works on one",
+                "run it for each of them",
+            )
+        other.content.reading(other.name)
+    return (found[0].content if found else catalog.content), tuple(dict.fromkeys(one.name for one in found))
 
 
 def _require_here(catalog: OpenCatalog, name: str) -> None:
@@ -159,17 +184,22 @@ class _Search:
 
     def _aliases(self) -> Mapping[str, int]:
         """Of the work tree's definition: a pull request moves an alias by editing it."""
-        content = self._catalog.content
-        if content.source.read(definition_path(self._name)) is None:
-            return {}
-        found = content.reading(self._name).environment
+        found = self._on_disk.environment if self._on_disk else None
         return dict(found.aliases) if found else {}
+
+    @cached_property
+    def _on_disk(self) -> Reading | None:
+        content = self._catalog.content
+        missing = content.source.read(definition_path(self._name)) is None
+        return None if missing else content.reading(self._name)
 
     def _require_known(self) -> None:
         if not self._have:
             self._catalog.content.reading(self._name)
 
     def _what_there_is(self, reason: str) -> str:
+        if self._on_disk and self._on_disk.environment is None and "/" not in self._reference.at:
+            return f"`{definition_path(self._name)}` has problems, so its aliases are not known: run `envcat validate`"
         numbers = [str(version.number) for version in self._have]
         words = [*self._aliases(), *([LATEST] if numbers else []), WORKTREE]
         known = [self._spelled(branch, words) for branch in branches(self._catalog.repository)]

@@ -11,15 +11,15 @@ from envcatalog.cli.options import (
     colour,
     emit,
     formats,
-    names_argument,
     open_catalog,
+    references_argument,
     registry_option,
     set_build_options,
 )
 
 
 @click.command("build")
-@names_argument
+@references_argument
 @click.option(
     "--check/--no-check", default=False, show_default=True, help="Run the definition's checks in the image."
 )
@@ -42,7 +42,9 @@ def command(
     registry: str | None,
     form: str,
 ) -> int:
-    """Build images from the work tree and print their digests; no version is made.
+    """Build images and print their digests; no version is made.
+
+    They are built from what is on disk, or from the commit that REF names (`NAME@3`, `NAME@BRANCH`, `NAME@COMMIT`).
 
     With --registry the images are stored there by digest, without a tag. Layers are kept in the local cache, so
     publishing afterwards builds nothing again.

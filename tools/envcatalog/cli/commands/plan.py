@@ -15,8 +15,8 @@ from envcatalog.cli.options import (
     colour,
     emit,
     formats,
-    names_argument,
     open_catalog,
+    references_argument,
     registry_option,
     shard_option,
 )
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command("plan")
-@names_argument
+@references_argument
 @click.option("--archived", is_flag=True, help="Plan what is archived, too.")
 @builder_option
 @shard_option
@@ -62,6 +62,8 @@ def command(
 ) -> int:
     """Say for each environment whether publish would build, skip, retag or refuse it, and why.
 
+    REF may name a commit (`NAME@COMMIT`, `NAME@BRANCH`, `NAME@3`): it is planned instead of what is on disk.
+
     Git alone is asked, so it is safe on a stranger's pull request; with --registry (or $ENVCAT_REGISTRY) the images
     and tags there are compared, too. Exit code 1 if an environment is refused.
     """
@@ -69,6 +71,10 @@ def command(
         raise click.UsageError("--groups needs --format github-matrix")
     catalog = open_catalog(ctx, directory)
     catalog.builder = builder
+    if shard is not None or since is not None or form in ("github-matrix", "gitlab-pipeline"):
+        from envcatalog.catalog.history.reference import worktree_names
+
+        names = worktree_names(names)
     chosen = chosen_names(catalog, names, shard)
     actions: tuple[Action, ...] = ()
     if chosen is not None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import click
 
 from envcatalog import __version__
-from envcatalog.cli.options import catalog_options, colour, emit, formats, names_argument, open_catalog
+from envcatalog.cli.options import catalog_options, colour, emit, formats, open_catalog, references_argument
 from envcatalog.model.errors import EXIT_NO
 
 
 @click.command("validate")
-@names_argument
+@references_argument
 @catalog_options
 @formats("github", "gitlab", "sarif")
 @click.pass_context
 def command(ctx: click.Context, names: tuple[str, ...], directory: str | None, form: str) -> int:
     """Check definitions, settings and locks, and report every problem of every file at once.
+
+    REF may name a commit (`NAME@COMMIT`, `NAME@BRANCH`, `NAME@3`): it is checked instead of what is on disk.
 
     Only files are read: nothing is fetched and nothing is run, so it is safe on a stranger's pull request.
     Exit code 1 when there are errors.
