@@ -102,7 +102,9 @@ def test_a_pull_request_reads_and_holds_no_secret() -> None:
         assert "secrets." not in text
         assert "token" not in text.split("jobs:")[1]
         first, second, third, *_ = job["steps"]
-        assert first["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
+        # A merge queue runs the same, on its own branch above the base; its event has no pull request.
+        base = "github.event.pull_request.base.sha || github.event.merge_group.base_sha"
+        assert first["with"]["ref"] == f"${{{{ {base} }}}}"
         assert (first["with"]["path"], second["with"]["path"]) == ("trusted", "change")
         assert third["uses"] == "./trusted/.github/actions/envcat"
         assert third.get("with", {"source": "./trusted"}) == {"source": "./trusted"}

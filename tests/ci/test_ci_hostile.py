@@ -123,7 +123,7 @@ def test_the_steps_of_the_workflow(change: Workplace, tmp_path: Path) -> None:
         secrets = {"CANARY": CANARY, "ENVCATALOG_CACHE": str(change.cache)}
         validated = run_step(script(WORKFLOW, "Validate"), place, tmp_path / "tools", **secrets)
         assert {item.name for item in commands(validated.log)} <= {"error", "warning"}
-        planned = run_step(script(WORKFLOW, "Plan"), place, tmp_path / "tools", **secrets)
+        planned = run_step(script(WORKFLOW, "Plan"), place, tmp_path / "tools", SINCE="HEAD~1", **secrets)
         assert planned.code in (0, 1), planned.log
         assert commands(planned.log) == []
         assert planned.summary == (place / "report/report.md").read_text()
@@ -204,7 +204,7 @@ def test_what_cannot_be_planned_has_a_report_all_the_same(change: Workplace, tmp
     shutil.rmtree(change.root / "catalog")
     change.commit()
     (tmp_path / "change").symlink_to(change.root)
-    planned = run_step(script(WORKFLOW, "Plan"), tmp_path, tmp_path / "tools")
+    planned = run_step(script(WORKFLOW, "Plan"), tmp_path, tmp_path / "tools", SINCE="HEAD~1")
     assert planned.code == 2, planned.log
     assert planned.summary == "Nothing can be planned; see what validate says.\n"
     [body] = comment(tmp_path, [planned.summary])
