@@ -241,6 +241,54 @@ def test_a_lie_of_a_base_is_told_of_the_base(gpl: Workplace) -> None:
     assert done.err.splitlines()[-2].startswith("error: the lock of `demo` says that `delta` 1.0 has")
 
 
+def test_a_lie_is_found_though_the_layer_was_made_for_another_environment(gpl: Workplace) -> None:
+    assert gpl.run("build").code == 0
+    gpl.add("other", "delta", "alpha")
+    assert gpl.run("build", "other").code == 0
+    size = known(gpl)["delta"]["installed"]
+    say(gpl, "delta", {"installed": size, "license": "MIT"}, "other")
+    done = gpl.run("build", "other")
+    assert (done.code, done.err.splitlines()[-2]) == (
+        1,
+        "error: the lock of `other` says that `delta` 1.0 has the licence `MIT`, "
+        "but the file itself names `GPL-3.0-only`",
+    )
+
+
+def test_what_is_said_of_a_file_that_cannot_be_read_is_a_lie(workplace: Workplace) -> None:
+    workplace.index.add("delta", "1.0", says=["License: GPL-3.0-only", *["Keywords: x" + "x" * 999] * 1100])
+    workplace.add("demo", "delta")
+    assert known(workplace) == {"delta": {}}
+    say(workplace, "delta", {"license": "MIT"})
+    done = workplace.run("build")
+    assert (done.code, done.err.splitlines()[-2]) == (
+        1,
+        "error: the lock of `demo` says that `delta` 1.0 has the licence `MIT`, "
+        "but the file itself names no licence",
+    )
+    say(workplace, "delta", {"installed": 1})
+    done = workplace.run("build")
+    assert (done.code, done.err.splitlines()[-2]) == (
+        1,
+        "error: the lock of `demo` says that `delta` 1.0 takes 1 bytes when installed, "
+        "but the file itself does not say how many",
+    )
+    say(workplace, "delta", {})
+    assert workplace.run("build").code == 0
+
+
+def test_what_was_found_true_is_not_read_again(gpl: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpl.add("other", "delta", "alpha")
+    assert gpl.run("build", "demo").code == 0
+
+    def read(*_: object) -> None:
+        raise AssertionError("read again")
+
+    monkeypatch.setattr("envcatalog.lock.learning.archives.read_archive", read)
+    done = gpl.run("build", "other")
+    assert done.code == 0, done.err
+
+
 def test_what_was_built_is_not_opened_again(gpl: Workplace) -> None:
     assert gpl.published() == [("demo", 1, "published", "new")]
     say(gpl, "delta", {"license": "MIT"})

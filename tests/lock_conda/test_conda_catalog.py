@@ -190,3 +190,47 @@ def test_installed_sizes_are_learnt_and_compared_with_the_packages(catalog: Work
         "error: the lock of `demo` says that `tool` 1.9 takes 1 bytes when installed, "
         "but the file itself says 2"
     )
+
+
+def relicense(place: Workplace, package: str, license_: str) -> None:
+    """Write another licence into the entry of a package."""
+    path = place.root / "catalog/demo/lock.json"
+    lock = json.loads(path.read_bytes())
+    for item in lock["platforms"]["linux/amd64"]["conda"]:
+        if item["name"] == package:
+            item["license"] = license_
+    path.write_text(json.dumps(lock, sort_keys=True, indent=1, ensure_ascii=False) + "\n")
+
+
+def test_a_lie_about_a_licence_gets_into_no_image(catalog: Workplace) -> None:
+    catalog.write("demo", text("extra"))
+    catalog.lock()
+    relicense(catalog, "extra", "MIT")
+    done = catalog.run("build")
+    assert (done.code, done.err.splitlines()[-2:]) == (
+        1,
+        [
+            "error: the lock of `demo` says that `extra` 1.0 has the licence `MIT`, "
+            "but the file itself names `BSD-3-Clause`",
+            "hint: run `envcat lock --upgrade-package extra demo`",
+        ],
+    )
+    assert catalog.run("lock", "--upgrade-package", "extra", "demo").code == 0
+    assert catalog.run("build").code == 0
+    # Its layer is here now, and the file is as it was.
+    relicense(catalog, "extra", "MIT")
+    assert catalog.run("build").code == 1
+
+
+def test_a_licence_that_the_channel_mended_is_no_lie(catalog: Workplace) -> None:
+    catalog.write("demo", text("extra"))
+    index = catalog.root / "channels/own/noarch/repodata.json"
+    told = json.loads(index.read_bytes())
+    (record,) = (item for item in told["packages.conda"].values() if item["name"] == "extra")
+    record["license"] = "Apache-2.0"
+    index.write_text(json.dumps(told))
+    catalog.lock()
+    done = catalog.run("build")
+    assert done.code == 0, done.err
+    relicense(catalog, "extra", "MIT")
+    assert catalog.run("build").code == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from envcatalog.lock.conda.channels import rooted
 from envcatalog.model.docker import BuildOptions
 from envcatalog.model.errors import UserError
 from envcatalog.model.image import KEY_LAYER, BaseImage, BuiltImage, Layer
+from envcatalog.model.lock import CondaPackage
 from envcatalog.model.plan import BaseManifest, ImagePlan
 from envcatalog.model.seams import Progress, Repository
 from envcatalog.model.settings import Settings
@@ -106,13 +108,22 @@ class Workshop:
         from envcatalog.lock.fetch import Gone
 
         self.keep_jars(content, plan.environment)
-        truth = Truth(content, plan.environment, self.cache)
+        truth = Truth(content, plan.environment, self.cache, listed=self._listed_licence)
+        truth.check_here(plan, self.artefacts)
         try:
             return self.builder.build(
                 plan, known=known, bases=lambda base: _held(self.base(base), known), check=truth.check
             )
         except Gone as error:
             raise Gone(error.artefact, content.owner(plan.environment, error.artefact)) from error
+
+    def _listed_licence(self, package: CondaPackage) -> str:
+        """What its channel says now; empty where it cannot be asked or has the file no longer."""
+        from envcatalog.lock.conda.look_up import look_up
+
+        with suppress(UserError):
+            return look_up([package], self.settings, self.root, self.cache, ask=True)[package.sha256].license
+        return ""
 
     def keep_jars(self, content: Content, name: str) -> None:
         """Put jars of the folders of an environment and of its bases where a builder finds them.

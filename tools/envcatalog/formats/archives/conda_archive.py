@@ -28,7 +28,6 @@ INFO_LIMIT = (
 _ZIP_MEMBERS = 64
 _LOCAL_HEADER = 30
 _INFO = "info/"
-_PATHS = "paths.json"
 # Tests, recipes and the like are of no use to an installation and may be large.
 _INFO_KEPT = frozenset(
     {"index.json", "paths.json", "link.json", "about.json", "files", "has_prefix", "no_link"}
@@ -94,15 +93,16 @@ class CondaArchive:
                 pass
         return parse_info(self._info_files)
 
-    def paths_file(self) -> bytes | None:
-        """Its `paths.json`, for `parse_paths`, read no further than that; None where an old package has none.
+    def info_file(self, name: str) -> bytes | None:
+        """A file below ``info/``, such as `paths.json`; no more is read than it takes. None where there is none.
 
-        In a ``.tar.bz2`` it mostly comes first.
+        In a ``.tar.bz2`` they mostly come first.
         """
-        for _ in self._walk(self._about or self._content):
-            if _PATHS in self._info_files:
-                break
-        return self._info_files.get(_PATHS)
+        if name not in self._info_files and not self._seen_info:
+            for _ in self._walk(self._about or self._content):
+                if name in self._info_files:
+                    break
+        return self._info_files.get(name)
 
     def members(self) -> Iterator[Member]:
         """All that is to be installed, in the archive's order; one pass."""
@@ -124,7 +124,7 @@ class CondaArchive:
 
     def _keep(self, member: Member) -> None:
         name = member.path.removeprefix(_INFO)
-        if name not in _INFO_KEPT or self._seen_info:
+        if name not in _INFO_KEPT or name in self._info_files or self._seen_info:
             return
         if member.content is None:
             raise BadConda(f"`{member.path}` is no file")

@@ -104,6 +104,12 @@ def parse_info(files: Mapping[str, bytes]) -> CondaInfo:
     )
 
 
+def parse_license(data: bytes) -> str:
+    """What `index.json` says of the licence; empty for nothing. Raises BadConda: it is malformed."""
+    said = _object({"index.json": data}, "index.json").get("license")
+    return said if isinstance(said, str) else ""
+
+
 def parse_paths(data: bytes) -> tuple[PathEntry, ...]:
     """The entries of `paths.json`. Raises BadConda: it is malformed."""
     value = _object({"paths.json": data}, "paths.json", required=True)

@@ -11,7 +11,7 @@ from envcatalog.lock.conda.channels import channel_addresses, public_address
 from envcatalog.lock.conda.client import client_for
 from envcatalog.lock.conda.explain import unreachable
 from envcatalog.lock.conda.loop import wait
-from envcatalog.lock.conda.records import is_package
+from envcatalog.lock.conda.records import is_package, license_line
 from envcatalog.model.lock import CondaPackage
 from envcatalog.model.settings import Settings
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remote:
-    """Where a file is, without secrets; `md5` is empty where the channel does not say."""
+    """Where a file is, without secrets; `md5` and `license` are empty where the channel does not say."""
 
     url: str
     md5: str = ""
+    license: str = ""
 
 
 def look_up(
@@ -67,7 +68,9 @@ def _ask(
         record = next((record for record in records if is_package(record, package)), None)
         if record is not None:
             found[package.sha256] = Remote(
-                url=public_address(record.url), md5=record.md5.hex() if record.md5 else ""
+                url=public_address(record.url),
+                md5=record.md5.hex() if record.md5 else "",
+                license=license_line(record.license or ""),
             )
     return found
 

@@ -92,11 +92,11 @@ def _package(record: RepoDataRecord, names: Mapping[str, str]) -> CondaPackage:
         size=record.size,
         sha256=record.sha256.hex(),
         depends=tuple(sorted(set(record.depends))),
-        license=_line(record.license or ""),
+        license=license_line(record.license or ""),
     )
 
 
-def _line(text: str) -> str:
+def license_line(text: str) -> str:
     """A licence as one line that a lock may hold; what is none becomes empty."""
     line = " ".join(text.split())[:MAX_TEXT]
     return line if line.isprintable() and not line.startswith("-") else ""

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import BinaryIO, cast
 
 from envcatalog.formats.archives.conda_archive import CondaArchive
-from envcatalog.formats.archives.conda_info import BadConda, parse_paths
+from envcatalog.formats.archives.conda_info import BadConda, parse_license, parse_paths
 from envcatalog.formats.archives.deb import BadDeb, DebArchive
 from envcatalog.formats.archives.sdist import BadSdist, SourceArchive
 from envcatalog.lock.fields import MAX_FILE
@@ -105,6 +105,19 @@ def read_local(artefact: Artefact, path: Path) -> Learnt:
                 raise BadArchiveError("more of it would have to be read than of an honest one") from None
 
 
+def license_of_conda(path: Path) -> str:
+    """What a conda package says itself of its licence, which its channel's record may say otherwise.
+
+    Raises:
+        BadArchiveError: it is damaged, or over a limit.
+    """
+    try:
+        with CondaArchive(path, info_limit=CONDA_INFO_LIMIT) as archive:
+            return parse_license(archive.info_file("index.json") or b"{}")
+    except (BadConda, OSError) as error:
+        raise BadArchiveError(str(error)) from None
+
+
 def installed_of_deb(control: str | None) -> int | None:
     """Bytes by the field ``Installed-Size``, which is in KiB (Debian Policy 5.6.20)."""
     text = (control or "").strip()
@@ -140,7 +153,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 def _conda(file: BinaryIO) -> Learnt:
     try:
         with CondaArchive(file, info_limit=CONDA_INFO_LIMIT) as archive:
-            data = archive.paths_file()
+            data = archive.info_file("paths.json")
         if data is None:
             return Learnt()
         with _one_at_a_time:  # parsed, it takes twenty times its size

@@ -1,10 +1,12 @@
-"""What a build found of an artefact that a lock says something else of, kept so that the next lock is right.
+"""What came of comparing artefacts with what locks say of them.
 
-A lock keeps what the last one knew of the same bytes. Without this, a lie in it would be kept, too.
+What an artefact says, where a lock says something else, is kept so that the next lock is right: a lock keeps what the
+last one knew of the same bytes, so a lie in it would be kept, too. What was found to be true is not compared again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +17,7 @@ from envcatalog.lock.fields import Block, LockError
 from envcatalog.model.lock import Known
 
 _FOLDER = "known"
+_TRUE = "known-true"
 
 
 def keep_proven(cache: Path, sha256: str, known: Known) -> None:
@@ -38,3 +41,19 @@ def proven(cache: Path, digests: Iterable[str]) -> dict[str, Known]:
         except (OSError, ValueError, LockError):
             continue
     return found
+
+
+def keep_true(cache: Path, sha256: str, claim: str) -> None:
+    """Keep that the verified bytes say what is claimed of them. Raises OSError."""
+    folder = cache / _TRUE
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _name(sha256, claim)).touch()
+
+
+def is_true(cache: Path, sha256: str, claim: str) -> bool:
+    """Whether this was kept."""
+    return (cache / _TRUE / _name(sha256, claim)).exists()
+
+
+def _name(sha256: str, claim: str) -> str:
+    return f"{sha256[:32]}-{hashlib.sha256(f'{sha256} {claim}'.encode()).hexdigest()[:32]}"
