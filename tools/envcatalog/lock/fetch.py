@@ -18,6 +18,8 @@ from envcatalog.lock.conda.channels import package_addresses
 from envcatalog.lock.download import DifferentError, Downloader, GoneError
 from envcatalog.lock.indexes import machine_indexes
 from envcatalog.lock.named import check_index
+from envcatalog.lock.shared import Shared
+from envcatalog.lock.stopping import ended_by
 from envcatalog.lock.urls import credentials_in, local_path
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.lock import Artefact, CondaPackage, Deb, LockedFile, Wheel
@@ -27,6 +29,7 @@ from envcatalog.model.settings import DebianMirror, Settings
 PARALLEL = 4
 _DAY = 86400.0  # seconds
 Fetch = Callable[..., None]  # `Downloader.fetch`, or one with the same arguments
+_fetching: Shared[None] = Shared()  # by all stores of this process
 
 
 class _StoppedError(Exception):
@@ -132,13 +135,18 @@ class ArtefactStore:
     ) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
+        def once(item: Artefact) -> None:
+            key, where = self._folder / item.sha256, places[item.sha256]
+            _fetching.do(key, lambda: self._fetch(item, where, downloader, bar))
+
         # the largest first: otherwise it may start last and everything waits for it
         order = sorted(missing, key=lambda artefact: -artefact.size)
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="fetch") as pool:
-            jobs = [pool.submit(self._fetch, item, places[item.sha256], downloader, bar) for item in order]
+            jobs = [pool.submit(once, item) for item in order]
             try:
-                for job in jobs:
-                    job.result()
+                with ended_by(bar.stop):
+                    for job in jobs:
+                        job.result()
             except BaseException:
                 bar.stop()
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -147,6 +155,8 @@ class ArtefactStore:
     def _fetch(
         self, artefact: Artefact, places: tuple[str, ...], downloader: Downloader, bar: _Meter
     ) -> None:
+        if self._present(artefact):  # another thread has fetched it since it was missing
+            return
         unreachable: UserError | None = None
         for url in places:
             try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from envcatalog.lock.stopping import ended_by
 from envcatalog.lock.urls import redacted
 from envcatalog.model.errors import UserError
 
@@ -58,33 +59,38 @@ def run_uv(arguments: Sequence[str], folder: Path, *, time_limit: float = TIME_L
 
     Raises:
         UserError: uv is missing, or took longer than `time_limit` seconds.
+        StoppedError: nobody waits for this thread's work any longer.
     """
     import subprocess
 
     command = [uv_binary(), *arguments, "--color=never", "--no-progress", "--no-python-downloads"]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=time_limit,
-            check=False,
-            env=dict(os.environ, NO_COLOR="1"),
-        )
-    except subprocess.TimeoutExpired:
-        raise UserError(
-            f"`uv` gave no answer within {time_limit:g} s", "is the package index reachable? try again"
-        ) from None
-    explanation = clean(done.stderr, folder)
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env=dict(os.environ, NO_COLOR="1"),
+    ) as process:
+        try:
+            with ended_by(process.kill):
+                output, told = process.communicate(timeout=time_limit)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise UserError(
+                f"`uv` gave no answer within {time_limit:g} s", "is the package index reachable? try again"
+            ) from None
+        except BaseException:
+            process.kill()
+            raise
     return UvResult(
-        ok=done.returncode == 0,
-        output=done.stdout,
-        explanation=explanation,
-        without_extras=frozenset(_NO_EXTRA.findall(_ANSI.sub("", done.stderr))),
+        ok=process.returncode == 0,
+        output=output,
+        explanation=clean(told, folder),
+        without_extras=frozenset(_NO_EXTRA.findall(_ANSI.sub("", told))),
     )
 
 

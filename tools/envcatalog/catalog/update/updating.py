@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.building.learning import with_known
-from envcatalog.catalog.building.locking import solve
+from envcatalog.catalog.building.solving import Renewal, Solving
 from envcatalog.catalog.building.workshop import Workshop
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.history.differ import Side, diff_sides
@@ -165,25 +165,24 @@ class _Updating:
         """New locks of the chosen, of stale bases and of children, where they differ; empty where one is refused."""
         content = Content(Revision(self.catalog.repository, self.commit))
         made: dict[str, Lock] = {}
-        name = next(iter(chosen))
+        asked = {
+            name: Renewal(everything=packages is None, packages=packages or frozenset())
+            for name, packages in chosen.items()
+        }
+
+        def keep(name: str, previous: Lock | None, lock: Lock) -> None:
+            # To know more of the same files is no update.
+            if previous is None or lock_digest(lock) != lock_digest(previous):
+                lock = with_known(content, name, lock, previous=previous, workshop=self.workshop)
+                made[name] = lock
+            content.replace_lock(name, lock)
+
+        solving: Solving | None = None
         try:
-            for name in content.order(self._concerned(chosen)):
-                if name not in chosen and content.is_fresh(name):
-                    continue
-                packages = chosen.get(name, frozenset())
-                previous, lock = solve(
-                    content,
-                    name,
-                    self.workshop,
-                    upgrade=packages is None,
-                    upgrade_packages=packages or frozenset(),
-                )
-                # To know more of the same files is no update.
-                if previous is None or lock_digest(lock) != lock_digest(previous):
-                    lock = with_known(content, name, lock, previous=previous, workshop=self.workshop)
-                    made[name] = lock
-                content.replace_lock(name, lock)
+            solving = Solving(content, self._concerned(chosen), asked, self.workshop)
+            solving.run(keep)
         except Refusal as error:
+            name = solving.name if solving else next(iter(chosen))
             failed = NotUpdated(subject=name, reason=error.message)
             if failed not in self.drafts.failed:
                 self.drafts.failed.append(failed)

@@ -19,8 +19,9 @@ from envcatalog.definition.matchspecs import MatchSpec, read_spec
 from envcatalog.lock.conda.channels import package_addresses, public_address
 from envcatalog.lock.conda.client import client_for
 from envcatalog.lock.conda.explain import unreachable
-from envcatalog.lock.conda.loop import wait
+from envcatalog.lock.conda.loop import one_at_a_time, wait
 from envcatalog.lock.provided import Provided
+from envcatalog.lock.stopping import StoppedError
 from envcatalog.lock.urls import local_path
 from envcatalog.model.errors import UserError
 from envcatalog.model.lock import CondaPackage
@@ -53,22 +54,11 @@ def provided_projects(
         UserError: a channel cannot be read.
     """
     asked = [package for package in packages if any(map(_INTERPRETER.match, package.depends))]
-    folder = cache / "conda" / "projects"
-    known = {package.sha256: _recall(folder, package.sha256) for package in asked}
-    missing = [package for package in asked if known[package.sha256] is None]
-    if missing:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            for package, projects in zip(missing, wait(_ask(missing, settings)), strict=True):
-                _remember(folder, package.sha256, projects)
-                known[package.sha256] = projects
-        except (UserError, KeyboardInterrupt):
-            raise
-        except Exception as error:  # the library has an exception of its own for each of its parts
-            raise unreachable(error, sorted({package.channel for package in missing})) from None
+    with one_at_a_time:  # so that what another thread asks for at this moment is known after it
+        known = _known(asked, settings, cache)
     found: dict[str, Provided] = {}
     for package in asked:
-        for name, version in known[package.sha256] or ():
+        for name, version in known[package.sha256]:
             found[name] = Provided(
                 name=name,
                 version=version,
@@ -77,6 +67,25 @@ def provided_projects(
                 on_index=True,
             )
     return tuple(found[name] for name in sorted(found))
+
+
+def _known(asked: Sequence[CondaPackage], settings: Settings, cache: Path) -> dict[str, tuple[Project, ...]]:
+    """sha256 to projects, from the cache where they are there."""
+    folder = cache / "conda" / "projects"
+    recalled = ((package.sha256, _recall(folder, package.sha256)) for package in asked)
+    known = {sha256: projects for sha256, projects in recalled if projects is not None}
+    missing = [package for package in asked if package.sha256 not in known]
+    if missing:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for package, projects in zip(missing, wait(_ask(missing, settings)), strict=True):
+                _remember(folder, package.sha256, projects)
+                known[package.sha256] = projects
+        except (UserError, StoppedError, KeyboardInterrupt):
+            raise
+        except Exception as error:  # the library has an exception of its own for each of its parts
+            raise unreachable(error, sorted({package.channel for package in missing})) from None
+    return known
 
 
 def projects_in(paths: Sequence[str]) -> tuple[Project, ...]:

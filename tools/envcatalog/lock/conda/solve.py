@@ -11,10 +11,11 @@ from envcatalog.definition.matchspecs import MatchSpec, read_spec
 from envcatalog.lock.conda.channels import channel_addresses, public_address
 from envcatalog.lock.conda.client import client_for
 from envcatalog.lock.conda.explain import no_solution, unreachable
-from envcatalog.lock.conda.loop import wait
+from envcatalog.lock.conda.loop import one_at_a_time, wait
 from envcatalog.lock.conda.records import channel_key, locked_packages, record_of
 from envcatalog.lock.conda.virtual import ARCHSPEC
 from envcatalog.lock.entries import SUBDIRS
+from envcatalog.lock.stopping import StoppedError
 from envcatalog.model.environment import ChannelPriority
 from envcatalog.model.errors import Refusal
 from envcatalog.model.lock import CondaPackage
@@ -72,7 +73,8 @@ def solve_conda(request: CondaRequest, *, settings: Settings, cache: Path) -> tu
     names = sorted({*request.channels, *(package.channel for package in request.present)})
     addresses = {name: channel_addresses(name, settings) for name in names}
     try:
-        records = wait(_solve(request, addresses, cache), limit=READ_LIMIT)
+        with one_at_a_time:
+            records = wait(_solve(request, addresses, cache), limit=READ_LIMIT)
     except SolverError as error:
         raise no_solution(
             str(error),
@@ -81,7 +83,7 @@ def solve_conda(request: CondaRequest, *, settings: Settings, cache: Path) -> tu
             parent=request.parent,
             strict=request.priority == "strict",
         ) from None
-    except (Refusal, KeyboardInterrupt):
+    except (Refusal, StoppedError, KeyboardInterrupt):
         raise
     except Exception as error:  # the library has an exception of its own for each of its parts
         raise unreachable(error, request.channels) from None

@@ -18,6 +18,7 @@ from envcatalog.lock.debian.http import Downloads
 from envcatalog.lock.debian.mirrors import machine_keyrings, mirrors_of
 from envcatalog.lock.debian.packages import PackageIndex, reduce_index
 from envcatalog.lock.debian.release import Release, fetch_release, index_entry, read_index, read_keyring
+from envcatalog.lock.shared import Shared
 from envcatalog.lock.urls import credentials_in, redacted
 from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.seams import Progress
@@ -36,7 +37,7 @@ def load_indexes(
     """The indexes of a suite by architecture (Debian's names).
 
     One process sees one state of the archives: Release files are fetched once, so all environments that a
-    command locks agree. `forget` ends that.
+    command locks agree. `forget` ends that. Threads that ask at the same time share fetching and parsing.
 
     Raises:
         Refusal: no mirror, no such suite, or something is not as signed.
@@ -55,7 +56,7 @@ def load_indexes(
     found: dict[str, PackageIndex] = {}
     for name in architectures:
         mine = tuple(text for (_, other), text in zip(jobs, texts, strict=True) if other == name)
-        found[name] = _index(mine, name, f"`{suite}` for {name}")
+        found[name] = _shared_index(mine, name, f"`{suite}` for {name}")
     return found
 
 
@@ -67,6 +68,9 @@ def forget() -> None:
 
 
 _known_releases: dict[tuple[object, ...], tuple[tuple[Release, ...], tuple[str, ...]]] = {}
+_releases_now: Shared[tuple[tuple[Release, ...], tuple[str, ...]]] = Shared()
+_reduced_now: Shared[bytes] = Shared()
+_indexes_now: Shared[PackageIndex] = Shared()
 
 
 def _releases(
@@ -74,27 +78,37 @@ def _releases(
 ) -> tuple[tuple[Release, ...], tuple[str, ...]]:
     """All sources' Release files, and what is to be said about sources that were left out."""
     key = (suite, mirrors, keyring)
-    if key not in _known_releases:
-        certs = read_keyring((Path(keyring),) if keyring else machine_keyrings(suite))
-        now = datetime.now(UTC)
-        sources = [(mirror, pattern) for mirror in mirrors for pattern in mirror.suites]
 
-        def fetch(source: tuple[DebianMirror, str]) -> Release | UserError:
-            mirror, pattern = source
-            name = pattern.replace("{suite}", suite)
-            try:
-                release = fetch_release(downloads, mirror, name, certs, now=now)
-            except UserError as error:
-                return error
-            return release or Refusal(
-                f"the Debian mirror `{mirror.name}` has no suite `{name}`",
-                "check `base.debian`, and the suites of `debian.mirrors` in `catalog/catalog.yaml`",
-            )
+    def fetch_all() -> tuple[tuple[Release, ...], tuple[str, ...]]:
+        if key not in _known_releases:
+            _known_releases[key] = _fetch_releases(suite, mirrors, keyring, downloads)
+        return _known_releases[key]
 
-        with ThreadPoolExecutor(max(1, min(8, len(sources)))) as pool:
-            results = list(pool.map(fetch, sources))
-        _known_releases[key] = _settle([pattern for _, pattern in sources], results)
-    return _known_releases[key]
+    return _releases_now.do(key, fetch_all)
+
+
+def _fetch_releases(
+    suite: str, mirrors: tuple[DebianMirror, ...], keyring: str | None, downloads: Downloads
+) -> tuple[tuple[Release, ...], tuple[str, ...]]:
+    certs = read_keyring((Path(keyring),) if keyring else machine_keyrings(suite))
+    now = datetime.now(UTC)
+    sources = [(mirror, pattern) for mirror in mirrors for pattern in mirror.suites]
+
+    def fetch(source: tuple[DebianMirror, str]) -> Release | UserError:
+        mirror, pattern = source
+        name = pattern.replace("{suite}", suite)
+        try:
+            release = fetch_release(downloads, mirror, name, certs, now=now)
+        except UserError as error:
+            return error
+        return release or Refusal(
+            f"the Debian mirror `{mirror.name}` has no suite `{name}`",
+            "check `base.debian`, and the suites of `debian.mirrors` in `catalog/catalog.yaml`",
+        )
+
+    with ThreadPoolExecutor(max(1, min(8, len(sources)))) as pool:
+        results = list(pool.map(fetch, sources))
+    return _settle([pattern for _, pattern in sources], results)
 
 
 def _settle(
@@ -118,6 +132,10 @@ def _reduced(downloads: Downloads, release: Release, architecture: str, cache: P
     path, suffix = _choose(release, architecture)
     sha256, _ = index_entry(release, path)
     place = cache / "debian" / f"{sha256}.v{REDUCED_FORMAT}"
+    return _reduced_now.do(place, lambda: _reduced_at(place, downloads, release, path, suffix))
+
+
+def _reduced_at(place: Path, downloads: Downloads, release: Release, path: str, suffix: str) -> bytes:
     try:
         return _reduced_text(place)
     except FileNotFoundError:
@@ -144,6 +162,11 @@ def _choose(release: Release, architecture: str) -> tuple[str, str]:
 @lru_cache(maxsize=32)
 def _reduced_text(place: Path) -> bytes:
     return place.read_bytes()
+
+
+def _shared_index(texts: tuple[bytes, ...], architecture: str, label: str) -> PackageIndex:
+    key = (texts, architecture, label)
+    return _indexes_now.do(key, lambda: _index(*key))
 
 
 @lru_cache(maxsize=8)
