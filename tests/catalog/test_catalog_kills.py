@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import select
 import shutil
 import socket
 import subprocess
@@ -209,14 +211,20 @@ def test_sigkill_while_the_tag_is_pushed(with_origin: Workplace, tmp_path: Path,
     subprocess.run(["mkfifo", str(fifo), f"{fifo}.go", f"{fifo}.done"], check=True)
     hook = write_hook(place, "pre-receive", f"echo reached > {fifo}\nread answer < {fifo}.go\nexit $answer\n")
     write_hook(place, "post-receive", f"echo done > {fifo}.done\n")
-    process = place.start("publish", "--registry", place.images, start_new_session=True)
-    assert fifo.read_text() == "reached\n"
-    assert place.tags() == []
-    process.kill()
-    Path(f"{fifo}.go").write_text("0\n" if accepted else "1\n")
-    process.communicate()
-    if accepted:  # Git itself was not killed, and ends what it began
-        assert Path(f"{fifo}.done").read_text() == "done\n"
+    # Both ends are open here, so that nothing waits for ever for a process that ended before it came so far.
+    reached, go, ended = (os.open(f"{fifo}{end}", os.O_RDWR) for end in ("", ".go", ".done"))
+    try:
+        process = place.start("publish", "--registry", place.images, start_new_session=True)
+        said_within_a_minute(reached, b"reached\n")
+        assert place.tags() == []
+        process.kill()
+        os.write(go, b"0\n" if accepted else b"1\n")
+        process.communicate()
+        if accepted:  # Git itself was not killed, and ends what it began
+            said_within_a_minute(ended, b"done\n")
+    finally:
+        for end in (reached, go, ended):
+            os.close(end)
     hook.unlink()
     hook.with_name("post-receive").unlink()
     again = ("retagged", "tag 1 missing") if accepted else ("published", "new")
@@ -224,6 +232,11 @@ def test_sigkill_while_the_tag_is_pushed(with_origin: Workplace, tmp_path: Path,
     assert place.tags() == git(place.origin, "tag", "--list").split() == ["demo@1"]
     assert place.layout().keys() == {"demo:1", "demo:latest"}
     assert place.published() == [("demo", 1, "unchanged", "is version 1")]
+
+
+def said_within_a_minute(pipe: int, text: bytes) -> None:
+    assert select.select([pipe], [], [], 60)[0], f"nobody said {text!r}"
+    assert os.read(pipe, 100) == text
 
 
 def test_a_refused_push_publishes_no_version(with_origin: Workplace) -> None:
