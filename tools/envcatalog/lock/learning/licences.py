@@ -150,13 +150,12 @@ def _values(fields: Sequence[tuple[str, str]], name: str) -> list[str]:
 
 def _fields(metadata: bytes) -> list[tuple[str, str]]:
     """Names in lower case and values, as they come; what is folded keeps its lines. The description is not read."""
-    found: list[tuple[str, str]] = []
+    found: list[tuple[str, list[str]]] = []
     for line in metadata.decode("utf-8", "replace").replace("\r\n", "\n").split("\n"):
         if not line:
             break
         if line[0] in " \t" and found:
-            name, value = found[-1]
-            found[-1] = (name, f"{value}\n{line.strip()}")
+            found[-1][1].append(line.strip())
         elif (match := _FIELD.match(line)) is not None:
-            found.append((match[1].lower(), match[2].strip()))
-    return found
+            found.append((match[1].lower(), [match[2].strip()]))
+    return [(name, "\n".join(lines)) for name, lines in found]
