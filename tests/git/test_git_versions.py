@@ -226,6 +226,23 @@ def test_nobody_to_name(
     assert git(repository.root, "tag") == ""
 
 
+def test_a_name_that_is_none(repository: CatalogRepository) -> None:
+    git(repository.root, "config", "user.name", "...")
+    with pytest.raises(UserError) as caught:
+        claim(repository, "alpha", 1, facts(repository.require_head()), remote=None)
+    assert (
+        caught.value.message == "Git does not know who you are, so a version cannot be signed with your name"
+    )
+
+
+def test_a_setting_to_sign_that_cannot_be_read_leaves_no_tag_unsigned(repository: CatalogRepository) -> None:
+    git(repository.root, "config", "tag.gpgSign", "ture")
+    with pytest.raises(UserError) as caught:
+        claim(repository, "alpha", 1, facts(repository.require_head()), remote=None)
+    assert caught.value.message == "`git config` failed: bad boolean config value 'ture' for 'tag.gpgsign'"
+    assert git(repository.root, "for-each-ref", "refs/tags") == ""
+
+
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
 def test_signed_where_git_is_told_to_sign(repository: CatalogRepository, tmp_path: Path) -> None:
     key = tmp_path / "key"

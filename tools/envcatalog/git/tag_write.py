@@ -23,6 +23,7 @@ from envcatalog.model.errors import UserError
 _PREFIX = "envcat-tag-"
 _STALE_SECONDS = 3600
 _TARGET_LIMIT = 16 * 1024 * 1024
+_NOT_SET = 1  # git-config(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +180,10 @@ def _quoted(path: Path) -> str:
 
 
 def _must_sign(repository: CatalogRepository) -> bool:
-    found = repository.processes.write("config", "--type=bool", "--get", "tag.gpgSign")
+    arguments = ("config", "--type=bool", "--get", "tag.gpgSign")
+    found = repository.processes.write(*arguments)
+    if found.code not in (0, _NOT_SET):  # no reason to leave a tag unsigned
+        raise failure(found, arguments)
     return found.out.strip() == b"true"
 
 
@@ -188,7 +192,8 @@ def _unsigned(reason: str) -> UserError:
 
 
 def _refine(error: UserError, message: str) -> UserError:
-    if "Please tell me who you are" in message or "empty ident" in message or "auto-detect" in message:
+    nobody = ("Please tell me who you are", "empty ident", "auto-detect", "only of disallowed characters")
+    if any(words in message for words in nobody):
         return UserError(
             "Git does not know who you are, so a version cannot be signed with your name",
             "run `git config --global user.name NAME` and `git config --global user.email ADDRESS`",
