@@ -85,6 +85,18 @@ def test_what_cannot_be_searched_is_said(light: Light) -> None:
     )
 
 
+@pytest.mark.parametrize("wanted", ["urllib3", "urllib3>2"])
+def test_a_version_that_is_no_text_is_a_lock_that_was_not_searched(light: Light, wanted: str) -> None:
+    family(light)
+    path = light.root / "catalog/apart/lock.json"
+    path.write_text(path.read_text().replace('"version": "2.3.0"', '"version": 23'))
+    done = light.run("search", wanted)
+    assert done.code == 2
+    assert done.err.startswith(
+        "warning: `apart` was not searched: `catalog/apart/lock.json` is not a valid lock"
+    )
+
+
 def test_an_escaped_name_is_found(light: Light) -> None:
     family(light)
     path = light.root / "catalog/apart/lock.json"

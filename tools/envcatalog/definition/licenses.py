@@ -10,10 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 _TOKEN = re.compile(r"\s*(?:(?P<mark>[()])|(?P<word>[A-Za-z0-9.+:_-]+))")
 _BRACKETS = 50  # more than any licence has, and far from what the stack holds
 _OPERATORS = frozenset({"AND", "OR", "WITH"})
+
+_REMEMBERED = 1024  # thousands of packages are under a few licences
 
 Quantifier = Callable[[Iterable[bool]], bool]
 
@@ -39,6 +42,7 @@ class Expression:
         return quantifier(part.judged(leaf, either=either, each=each) for part in self.parts)
 
 
+@lru_cache(_REMEMBERED)
 def read_expression(text: str) -> Expression | None:
     """The expression; None where the text is none, such as ``BSD 3-Clause`` or ``MIT, see LICENSE``."""
     if text.count("(") > _BRACKETS:
@@ -95,6 +99,7 @@ def license_fits(text: str, patterns: Iterable[str]) -> bool:
     )
 
 
+@lru_cache(_REMEMBERED)
 def _fits(license_: str, patterns: tuple[str, ...]) -> bool:
     """As it is, or without its exception, which takes nothing from what the licence grants."""
     return license_fits(license_, patterns) or license_fits(license_.partition(" ")[0], patterns)

@@ -25,7 +25,7 @@ def holdings(data: bytes, wanted: Wanted) -> Iterator[Holding]:
     for platform, block in value["platforms"].items():
         for kind, name in wanted.names.items():
             for item in _items(block, kind):
-                if item["name"] == name and wanted.accepts(kind, item["version"]):
+                if item["name"] == name and wanted.accepts(kind, _text(item["version"])):
                     yield kind, name, item["version"], platform, ""
 
 
@@ -36,10 +36,8 @@ def licensed(data: bytes, wanted: WantedLicense, unknown: set[str]) -> Iterator[
     for platform, block in value["platforms"].items():
         for kind in wanted.kinds:
             for item in _items(block, kind):
-                name, version = item["name"], item["version"]
+                name, version = _text(item["name"]), _text(item["version"])
                 text = license_text(item.get("license") or known.get(item["sha256"], {}).get("license", ""))
-                if not isinstance(name, str) or not isinstance(version, str):
-                    raise TypeError(name)
                 if not text:
                     unknown.add(name)
                 elif wanted.accepts(text):
@@ -48,6 +46,12 @@ def licensed(data: bytes, wanted: WantedLicense, unknown: set[str]) -> Iterator[
             unknown.update(
                 item["name"] for item in block.get("files", ()) if not item["source"].startswith("index:")
             )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
 
 
 def _items(block: dict[str, Any], kind: PackageKind) -> list[Any]:
