@@ -64,6 +64,11 @@ def test_tool_finds_nothing(command: tuple[str, ...]) -> None:
     assert result.returncode == 0, result.stdout
 
 
+def test_type_checkers_of_users_see_our_types() -> None:
+    """Without this file (PEP 561) an installed package counts as untyped."""
+    assert "tools/envcatalog/py.typed" in text_files()
+
+
 def test_no_module_is_long() -> None:
     lines = {
         name: text.count("\n")
