@@ -8,6 +8,7 @@ import os
 import random
 import threading
 import time
+import tracemalloc
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -235,10 +236,10 @@ def _huge_directory() -> bytes:
     return bytes(data)
 
 
-def _many_members() -> bytes:
+def _many_members(count: int = 60_000) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        for number in range(60_000):
+        for number in range(count):
             archive.writestr(zipfile.ZipInfo(f"{number:0150}"), b"")
     return out.getvalue()
 
@@ -299,3 +300,22 @@ def test_a_file_of_this_machine_is_read_within_the_same_bounds(tmp_path: Path) -
     many = _many_members()
     place.write_bytes(many)
     assert asked((wheel(many), (place.as_uri(),))).known == {wheel(many).sha256: Known()}
+
+
+def test_several_large_directories_of_this_machine_take_the_memory_of_one(tmp_path: Path) -> None:
+    data = _many_members(8_000)
+    places: list[tuple[Artefact, tuple[str, ...]]] = []
+    for number in range(4):
+        place = tmp_path / f"{number}.whl"
+        place.write_bytes(data)
+        places.append((replace(wheel(data), sha256=f"{number:064x}"), (place.as_uri(),)))
+
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        try:
+            assert len(asked(*places[:count]).known) == count
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(4) < 2 * peak(1)

@@ -81,8 +81,11 @@ def read_archive(artefact: Artefact, file: BinaryIO, *, whole: bool = True) -> L
     return _source(artefact, file, whole=whole) if artefact.is_project else Learnt(installed=artefact.size)
 
 
-def read_local(artefact: Artefact, path: Path) -> Learnt:
+def read_local(artefact: Artefact, path: Path, *, large: Lock | None = None) -> Learnt:
     """The same of a file on this machine, within the bounds that a remote one has.
+
+    Args:
+        large: as that of a `RangeFile`, where several files are read at once.
 
     Raises:
         BadArchiveError: it is damaged, or over a limit.
@@ -98,7 +101,7 @@ def read_local(artefact: Artefact, path: Path) -> Learnt:
             file.seek(start)
             return file.read(end - start)
 
-        with RangeFile(part, artefact.size, Lock()) as bounded:
+        with RangeFile(part, artefact.size, large or Lock()) as bounded:
             try:
                 return read_archive(artefact, cast(BinaryIO, bounded))
             except TooMuchError:

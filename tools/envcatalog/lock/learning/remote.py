@@ -134,7 +134,7 @@ class _Asking:
         path = local_path(url)
         if path is not None:
             try:
-                return read_local(artefact, path).to_known()
+                return read_local(artefact, path, large=self._large).to_known()
             except OSError:
                 raise GoneError from None
         is_zip = artefact.file.endswith(ZIPS)
