@@ -234,3 +234,8 @@ def test_a_licence_that_the_channel_mended_is_no_lie(catalog: Workplace) -> None
     assert done.code == 0, done.err
     relicense(catalog, "extra", "MIT")
     assert catalog.run("build").code == 1
+    # Nor can a channel that is gone speak for it.
+    shutil.rmtree(catalog.root / "channels/own")
+    done = catalog.run("build")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: conda channels cannot be read (`own`): ")

@@ -55,8 +55,8 @@ class Truth:
 
     Args:
         cache: where it is kept what was compared, and what an artefact says, if a lock says something else.
-        listed: the licence that its channel names for a conda package, if it can be asked. Channels mend the records of
-            packages that are out, so a lock may differ from the package and be right.
+        listed: the licence that its channel names for a conda package; asked where package and lock differ, since
+            channels mend the records of packages that are out.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class Truth:
 
         Raises:
             Refusal: a lock says what the artefact does not.
+            UserError: neither does a conda package, and its channel cannot be asked.
         """
         # Once: an archive may be in several layers, and an error of one of them ends the build.
         for said in self._said.pop(artefact.sha256, ()):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -118,12 +117,10 @@ class Workshop:
             raise Gone(error.artefact, content.owner(plan.environment, error.artefact)) from error
 
     def _listed_licence(self, package: CondaPackage) -> str:
-        """What its channel says now; empty where it cannot be asked or has the file no longer."""
+        """What its channel says now; empty where it has the file no longer. Raises UserError: it cannot be read."""
         from envcatalog.lock.conda.look_up import look_up
 
-        with suppress(UserError):
-            return look_up([package], self.settings, self.root, self.cache, ask=True)[package.sha256].license
-        return ""
+        return look_up([package], self.settings, self.root, self.cache, ask=True)[package.sha256].license
 
     def keep_jars(self, content: Content, name: str) -> None:
         """Put jars of the folders of an environment and of its bases where a builder finds them.
