@@ -162,6 +162,17 @@ def test_a_silent_server_is_not_waited_for(server: RangeServer, tmp_path: Path) 
             assert not thread.is_alive()
 
 
+def test_there_is_an_end_to_all_waiting(server: RangeServer, tmp_path: Path) -> None:
+    data = bytes_of(tmp_path)
+    item = wheel(data)
+    begun = time.monotonic()
+    broken: Counter[Origin] = Counter()
+    places = [(item, put(server, item, data, "silent"))]
+    assert ask(places, {}, broken=broken, patience=600.0, longest=0.2) == Answers()
+    assert broken == {origin_of(server.url): 2}
+    assert time.monotonic() - begun < 60
+
+
 def test_a_server_that_is_not_there_is_asked_twice_at_most(tmp_path: Path) -> None:
     data = bytes_of(tmp_path)
     url = "http://127.0.0.1:9/x.whl"

@@ -6,6 +6,7 @@ ends a silence only.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +24,7 @@ from envcatalog.model.lock import Artefact, Known
 
 PARALLEL = 8
 PATIENCE = 20.0  # seconds in which at least one archive must be done
+LONGEST = 180.0  # seconds for all; a server could let one be done every now and then
 WHOLE_LIMIT = 16 * 1024 * 1024  # bytes; smaller ones are fetched where a server sends no parts
 
 _TIMEOUT = 10.0  # seconds
@@ -46,16 +48,18 @@ def ask(
     *,
     broken: Counter[Origin],
     patience: float = PATIENCE,
+    longest: float = LONGEST,
 ) -> Answers:
     """Learn of archives without fetching them.
 
     Args:
         broken: how often a server failed; counted on.
-        patience: seconds.
+        patience: seconds without an answer.
+        longest: seconds for all answers.
     """
     asking = _Asking(credentials, broken)
     try:
-        return asking.run(places, patience)
+        return asking.run(places, patience, time.monotonic() + longest)
     finally:
         asking.close()
 
@@ -79,7 +83,7 @@ class _Asking:
         self._stopped.set()
         self._downloader.close()
 
-    def run(self, places: Sequence[Place], patience: float) -> Answers:
+    def run(self, places: Sequence[Place], patience: float, end: float) -> Answers:
         jobs: SimpleQueue[Place] = SimpleQueue()
         done: SimpleQueue[tuple[Artefact, Known | _Whole | None]] = SimpleQueue()
         for place in places:
@@ -89,7 +93,7 @@ class _Asking:
         answers, waiting = Answers(), {artefact.sha256: urls for artefact, urls in places}
         while waiting:
             try:
-                artefact, answer = done.get(timeout=patience)
+                artefact, answer = done.get(timeout=max(0.0, min(patience, end - time.monotonic())))
             except Empty:
                 self._broken.update({origin_of(url): _FAILURES for urls in waiting.values() for url in urls})
                 break
