@@ -129,6 +129,22 @@ def test_without_a_registry_the_push_is_kept_and_made_up_for(served: Workplace) 
     assert (served.origin / "images/index.json").is_file()
 
 
+def test_settings_that_are_broken_on_the_branch_can_be_mended_by_a_push(served: Workplace) -> None:
+    assert served.origin is not None
+    git(served.origin, "config", "--unset", "envcat.registry")
+    settings = served.root / "catalog/catalog.yaml"
+    sound = settings.read_text()
+    settings.write_text("registery: x\n")
+    served.commit("Break the settings")
+    # As they got there before the hooks did.
+    git(served.origin, "fetch", "-q", str(served.root), "+HEAD:refs/heads/main")
+    settings.write_text(sound)
+    commit = served.commit("Mend the settings")
+    done = push(served.root, "main")
+    assert done.returncode == 0, done.stderr
+    assert origin_refs(served)["refs/heads/main"] == commit
+
+
 def test_what_does_not_validate_is_refused(served: Workplace) -> None:
     before = origin_refs(served)
     add(served)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from envcatalog.catalog.content import Content
@@ -11,6 +9,7 @@ from envcatalog.catalog.verify.registry import index_plan
 from envcatalog.git.pushed import configured
 from envcatalog.git.repository import CatalogRepository
 from envcatalog.model.errors import Refusal, UserError
+from envcatalog.model.seams import Registry
 from envcatalog.registry.open import open_registry
 
 REGISTRY_KEY = "envcat.registry"
@@ -28,12 +27,23 @@ def registry_of(repository: CatalogRepository, content: Content | None) -> str |
     return None if where is None or where.startswith("oci:") else where
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PushedImages:
-    """What tags claim against what the registry holds."""
+    """What tags claim against what the registry holds; one connection for all of them.
 
-    where: str
-    cache: Path
+    Args:
+        where: as `open_registry` takes it.
+        cache: folder for large temporary files.
+    """
+
+    def __init__(self, where: str, cache: Path) -> None:
+        self._where = where
+        self._cache = cache
+        self._registry: Registry | None = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._registry is not None:
+            self._registry.close()
 
     def check(self, shown: str, name: str, image: str, plan: str) -> None:
         """Whether the image is there and was made from the plan.
@@ -45,9 +55,9 @@ class PushedImages:
             Refusal: it is not, or the registry does not say; what cannot be checked is not taken.
         """
         try:
-            with closing(open_registry(self.where, cache=self.cache)) as registry:
-                index = registry.repository(name).manifest(image)
-                made = index_plan(index.data) if index else None
+            self._registry = self._registry or open_registry(self._where, cache=self._cache)
+            index = self._registry.repository(name).manifest(image)
+            made = index_plan(index.data) if index else None
         except UserError as error:
             raise Refusal(
                 f"the image of the tag `{shown}` cannot be looked up: {error.message}",

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 from envcatalog.catalog.building.locking import check_locks
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.hooks.images import REGISTRY_KEY, PushedImages, registry_of
-from envcatalog.catalog.hooks.tags import check_history, check_tags
+from envcatalog.catalog.hooks.tags import check_history, check_tags, is_version_tag
 from envcatalog.catalog.places import SETTINGS_PATH, definition_path, lock_path
 from envcatalog.catalog.policing import Newest, newest_version
 from envcatalog.catalog.publishing.checking import WHERE
@@ -80,13 +80,27 @@ def check_push(
             for push in pushes
             if push.ref.startswith(HEADS) and push.new is not None
         ]
-        # The branch as it is: a push does not choose the registry that it is held against.
-        head = repository.head()
-        where = registry_of(repository, at(head) if head else None)
-        images = PushedImages(where=where, cache=cache) if where else None
-        refused = check_history(repository, pushes) + check_tags(repository, pushes, at, images=images)
+        refused = check_history(repository, pushes)
+        # Settings that are broken on the branch must not keep out the push that mends them.
+        if any(is_version_tag(push.ref) for push in pushes):
+            with _images(repository, at, cache) as images:
+                refused += check_tags(repository, pushes, at, images=images)
         verdicts += [Verdict(ref=ref, refusals=(error,)) for ref, error in refused]
     return tuple(verdicts)
+
+
+@contextmanager
+def _images(
+    repository: CatalogRepository, at: Callable[[str], Content], cache: Path
+) -> Iterator[PushedImages | None]:
+    """By the branch as it is: a push does not choose the registry that it is held against."""
+    head = repository.head()
+    where = registry_of(repository, at(head) if head else None)
+    if where is None:
+        yield None
+        return
+    with closing(PushedImages(where, cache)) as images:
+        yield images
 
 
 def check_content(content: Content, *, ref: str, stale: Severity | None, newest: Newest) -> Verdict:
