@@ -24,11 +24,12 @@ from envcatalog.model.errors import Refusal, UserError
 from envcatalog.model.lock import Lock
 
 if TYPE_CHECKING:  # one environment needs no thread, and the import takes 20 ms
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 THREADS = 8
 # For each thread. What is solved before its turn waits in memory, and is lost where the run ends before its turn.
 AHEAD = 4
+_STEP = 0.2  # seconds
 
 Keep = Callable[[str, Lock | None, Lock], None]
 _Found = tuple[Lock | None, Lock] | None
@@ -76,12 +77,14 @@ class _Threads:
         if self.count < 2:
             return work
         if self._pool is None:
+            import sysconfig
             from concurrent.futures import ThreadPoolExecutor
 
+            sysconfig.get_config_vars()  # until it has answered once, a second thread is told of no variable at all
             self._pool = ThreadPoolExecutor(
                 self.count, thread_name_prefix="lock", initializer=self._stop.enter
             )
-        return self._pool.submit(work).result
+        return partial(_answer, self._pool.submit(work))
 
     def __enter__(self) -> Self:
         return self
@@ -219,6 +222,15 @@ class Solving:
             progress=turn,
         )
         return replace(lock, dockerfile=locked)
+
+
+def _answer(future: Future[Lock]) -> Lock:
+    """Its answer; in steps, since a system may give an interrupt to a thread that is not the one that waits here."""
+    from concurrent.futures import wait
+
+    while not wait([future], timeout=_STEP).done:
+        pass
+    return future.result()
 
 
 def _previous(content: Content, name: str, renewal: Renewal) -> Lock | None:
