@@ -33,7 +33,7 @@ class Told(Shared[str]):
         self.joined = threading.Event()
 
     def _join(self, key: object) -> object:  # type: ignore[override]
-        found = super()._join(key)  # type: ignore[arg-type]
+        found = super()._join(key)
         if not found[1]:
             self.joined.set()
         return found
