@@ -245,7 +245,9 @@ def test_log_survives_hostile_messages(repository: CatalogRepository) -> None:
 
 
 def test_log_of_a_missing_commit(repository: CatalogRepository) -> None:
-    with pytest.raises(UserError, match=r"an object of the repository is damaged or missing: bad object 1{40}"):
+    with pytest.raises(
+        UserError, match=r"an object of the repository is damaged or missing: bad object 1{40}"
+    ):
         list(log(repository, revision="1" * 40))
 
 
