@@ -21,6 +21,7 @@ from pack_writer import Copy, PackWriter, delta_of
 from envcatalog.definition.canonical import definition_digest
 from envcatalog.image.plan import plan_image
 from envcatalog.lock.file import load_lock, lock_digest
+from envcatalog.model.digest import sha256_digest
 from envcatalog.model.environment import Environment as Asked
 from envcatalog.model.environment import EnvironmentBase, ImageBase, Python
 
@@ -151,6 +152,7 @@ class History:
         self._edited: list[int] = []
         self.commits: list[bytes] = []
         self._locks: list[tuple[bytes, int]] = []
+        self._digests: list[list[tuple[int, str]]] = []  # of each environment: since which commit, which lock
         settings = pack.add("blob", SETTINGS)
         self._tree = bytearray(b"100644 catalog.yaml\0" + settings)
         self._start, self._width = len(self._tree), len(f"40000 {name_of(0)}\0") + 20
@@ -164,6 +166,7 @@ class History:
             lock = pack.add("blob", data)
             self._environments.append(one)
             self._locks.append((lock, len(data)))
+            self._digests.append([(0, sha256_digest(data))])
             self._tree += f"40000 {name_of(number)}\0".encode() + self._folder(one, lock)
         self._commit("Add all environments", pack.add("tree", self._tree))
 
@@ -178,16 +181,17 @@ class History:
         data = one.lock()
         lock = self._pack.add_delta("blob", data, before, size, delta_of(parts))
         self._locks[number] = (lock, len(data))
+        self._digests[number].append((count, sha256_digest(data)))
         start = self._start + number * self._width
         self._tree[start + self._width - 20 : start + self._width] = self._folder(one, lock)
         self._edited.append(number)
         self._commit(f"Edit {name_of(number)}", self._add_tree(count))
 
-    def tag(self, name: str, version: int, count: int, commit: int) -> tuple[str, str, str]:
+    def tag(self, number: int, version: int, count: int, commit: int) -> tuple[str, str, str]:
         """An annotated version of a commit; its name, id, and the commit's id."""
-        trailers = (
-            f"Plan: {digest('plan', count)}\nImage: {digest('image', count)}\nLock: {digest('lock', count)}\n"
-        )
+        name = name_of(number)
+        lock = next(lock for since, lock in reversed(self._digests[number]) if since <= commit)
+        trailers = f"Plan: {digest('plan', count)}\nImage: {digest('image', count)}\nLock: {lock}\n"
         target = self.commits[commit].hex()
         head = f"object {target}\ntype commit\ntag {name}@{version}\ntagger {PERSON} {_time(commit) + 60} +0000\n"
         text = f"{head}\n{name}@{version}\n\n{trailers}Checks: none\n"
@@ -231,7 +235,7 @@ def generate(folder: Path, *, environments: int, commits: int, tags: int, checko
             history.edit()
         made = [
             history.tag(
-                name_of(count % environments),
+                count % environments,
                 count // environments + 1,
                 count,
                 max(0, commits * (count + 1) // tags - 1),
@@ -252,6 +256,7 @@ def _write_references(folder: Path, head: str, tags: Sequence[tuple[str, str, st
 
 def _plan(one: Environment) -> str:
     lock = load_lock(one.lock(), "lock.json")
+    assert lock_digest(lock) == sha256_digest(one.lock()), "the tags name locks by their bytes"
     return plan_image(one.asked, lock, lock_digest=lock_digest(lock), parent=None, budget=40).digest
 
 
