@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,17 +56,23 @@ def touched_since(repository: CatalogRepository, commit: str) -> frozenset[str]:
     written again may be among them. Files that Git ignores are not.
     """
     arguments = ("diff-index", "--cached", "-z", "--name-only", "--no-renames", commit, "--", FOLDER)
-    out = repository.processes.output(*arguments)
+    with ThreadPoolExecutor(1) as pool:
+        committed = pool.submit(repository.processes.output, *arguments)
+        on_disk = _touched_on_disk(repository)
+        return frozenset((*_listed(committed.result()), *on_disk))
+
+
+def _touched_on_disk(repository: CatalogRepository) -> Sequence[str]:
     drivers = _filter_drivers(repository)
     if any("=" in driver for driver in drivers):  # cannot be switched off on a command line
-        return frozenset((*_listed(out), *changed_paths(repository, FOLDER)))
+        return changed_paths(repository, FOLDER)
     # Where times do not tell, Git compares contents, through the programs that attributes and settings name.
     settings = [
         f"filter.{driver}.{key}" for driver in drivers for key in ("clean=", "process=", "required=false")
     ]
     without = [part for setting in settings for part in ("-c", setting)]
     found = ("ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard", "--", FOLDER)
-    return frozenset((*_listed(out), *_listed(repository.processes.output(*without, *found))))
+    return _listed(repository.processes.output(*without, *found))
 
 
 def definitions_holding(repository: CatalogRepository, *texts: str) -> tuple[str, ...]:

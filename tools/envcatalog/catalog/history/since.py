@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ def changed_environments(catalog: Catalog, revision: str) -> tuple[str, ...]:
     """
     commit = resolve(catalog.repository, revision)
     with ThreadPoolExecutor(1) as pool:  # both ask the disk for every file, so they wait together
-        waiting = pool.submit(definitions_holding, catalog.repository, "environment", "\\")
+        waiting = pool.submit(_possible_heirs, catalog)
         paths = touched_since(catalog.repository, commit)
         possible = waiting.result()
     if SETTINGS_PATH in paths:
@@ -37,10 +37,16 @@ def changed_environments(catalog: Catalog, revision: str) -> tuple[str, ...]:
     return tuple(sorted(name for name in touched if _definition(catalog, name) is not None))
 
 
-def _heirs(catalog: Catalog, touched: set[str], names: Iterable[str]) -> set[str]:
-    # A base is named by its letters, or with an escape. So most definitions need not be parsed, nor even read. Those
-    # that Git does not track are touched already.
-    possible = {name: _definition(catalog, name) or b"" for name in (*names, *touched)}
+def _possible_heirs(catalog: Catalog) -> dict[str, bytes]:
+    """Definitions that may name a base: by its letters, or with an escape. Most need not be parsed, nor even read."""
+    names = definitions_holding(catalog.repository, "environment", "\\")
+    return {name: _definition(catalog, name) or b"" for name in names}
+
+
+def _heirs(catalog: Catalog, touched: set[str], tracked: Mapping[str, bytes]) -> set[str]:
+    # Those that Git does not track are touched already.
+    possible = {name: _definition(catalog, name) or b"" for name in touched if name not in tracked}
+    possible |= tracked
     heirs: set[str] = set()
     new = touched
     while new:
