@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from envcatalog.catalog.building import locking, solving
+from envcatalog.catalog.building import solving
 from envcatalog.catalog.building.turn import Turn
+from envcatalog.catalog.writing import write_file
 from envcatalog.lock import uv
 from envcatalog.model.environment import Environment
 from envcatalog.model.lock import Lock
@@ -276,9 +277,9 @@ def test_a_file_is_written_without_a_change_of_the_umask(
     try:
         with monkeypatch.context() as patch:
             patch.setattr(os, "umask", lambda _mask: pytest.fail("changed"))
-            locking.write_file(tmp_path / "new", b"1")
+            write_file(tmp_path / "new", b"1")
             (tmp_path / "old").touch(mode=0o600)
-            locking.write_file(tmp_path / "old", b"2")
+            write_file(tmp_path / "old", b"2")
     finally:
         os.umask(before)
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}

@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from envcatalog.catalog.building.locking import write_file
 from envcatalog.catalog.content import Content
 from envcatalog.catalog.places import SETTINGS_PATH, data_folder, definition_path
+from envcatalog.catalog.writing import write_file
 from envcatalog.definition.reader import read_environment
 from envcatalog.definition.writing.template import render_environment
 from envcatalog.git.worktree import WorkTree

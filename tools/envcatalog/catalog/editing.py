@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from envcatalog.catalog.alone import alone
-from envcatalog.catalog.building.locking import write_file
 from envcatalog.catalog.history.reference import one_name, parse_reference
 from envcatalog.catalog.history.resolve import Resolved, resolve_reference
 from envcatalog.catalog.lifecycle import refuse_archived_use
 from envcatalog.catalog.places import definition_path
+from envcatalog.catalog.writing import write_file
 from envcatalog.definition.reader import Reading, read_environment
 from envcatalog.definition.rules.deprecation import replacement_parts
 from envcatalog.definition.rules.lifecycle import jumps, lifecycle_problems

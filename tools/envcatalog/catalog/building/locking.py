@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import stat
 from collections.abc import Iterable
-from pathlib import Path
 
 from envcatalog.catalog.building.learning import with_known
 from envcatalog.catalog.building.solving import Renewal, Solving
@@ -14,8 +10,8 @@ from envcatalog.catalog.building.workshop import Workshop
 from envcatalog.catalog.content import Content, Stale
 from envcatalog.catalog.history.differ import Side, diff_sides
 from envcatalog.catalog.places import lock_path
+from envcatalog.catalog.writing import write_file
 from envcatalog.lock.file import dump_lock, lock_digest
-from envcatalog.model.errors import UserError
 from envcatalog.model.lock import Lock
 from envcatalog.model.result import Locked
 
@@ -78,28 +74,3 @@ def _keep(content: Content, name: str, previous: Lock | None, lock: Lock, worksh
         return Locked(environment=name, status="unchanged", lock=lock_digest(lock))
     write_file(path, data)
     return Locked(environment=name, status="written", lock=lock_digest(lock), changes=changes)
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Replace a file in one step, and keep its mode; a kill leaves the old one. A link is replaced, not followed.
-
-    Raises:
-        UserError: the folder takes no file.
-    """
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}"
-    try:
-        # The system itself applies the umask: to read it is to change it for a moment, also for other threads.
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    except OSError as error:
-        raise UserError(f"`{path}` cannot be written: {(error.strerror or '').lower()}") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.is_file() and not path.is_symlink():
-            temporary.chmod(stat.S_IMODE(path.stat().st_mode) & 0o777)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

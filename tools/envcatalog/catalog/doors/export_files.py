@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
+from envcatalog.catalog.writing import write_file
 from envcatalog.model.errors import UserError
 from envcatalog.model.export import TextFile
 
@@ -35,12 +34,7 @@ def write_files(files: Sequence[TextFile], places: dict[str, Path]) -> None:
         place = places[item.name]
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            with NamedTemporaryFile(
-                "w", dir=place.parent, prefix=".", delete=False, encoding="utf-8", newline="\n"
-            ) as out:
-                out.write(item.text)
-            Path(out.name).chmod(0o666 & ~_umask())
-            os.replace(out.name, place)
+            write_file(place, item.text.encode(), keep_mode=False)
         except OSError as error:
             raise UserError(f"`{place}` cannot be written: {(error.strerror or '').lower()}") from error
 
@@ -55,9 +49,3 @@ def _read(place: Path) -> bytes | None:
         return place.read_bytes()
     except OSError:
         return None
-
-
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask

@@ -7,9 +7,9 @@ in one step; no link is made or followed.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import stat
-import tempfile
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,7 +74,8 @@ def checkout(catalog: Catalog, text: str, folder: Path, *, archived: bool = Fals
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         # Not `.tmp` inside of the folder itself: what is killed leaves no half catalog under the chosen name.
-        part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:40]}."))
+        part = folder.parent / f".{folder.name[:40]}.{secrets.token_hex(8)}"
+        part.mkdir()
     except OSError as error:
         raise UserError(f"`{folder}` cannot be made: {(error.strerror or '').lower()}") from error
     try:
@@ -85,7 +86,6 @@ def checkout(catalog: Catalog, text: str, folder: Path, *, archived: bool = Fals
             _write(part, path, data, executable)
             count += 1
         init(part).close()
-        part.chmod(0o777 & ~_umask())
         if folder.is_dir():
             folder.rmdir()
         part.rename(folder)
@@ -183,12 +183,6 @@ def _write(root: Path, path: str, data: bytes, executable: bool) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     with open(os.open(place, flags, 0o777 if executable else 0o666), "wb") as file:  # noqa: PTH123
         file.write(data)
-
-
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask
 
 
 def _not_a_file(path: str, oddity: str) -> Refusal:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from envcatalog.catalog.building.locking import write_file
+from envcatalog.catalog.writing import write_file
 from envcatalog.git.pushed import hooks_folder
 from envcatalog.git.repository import CatalogRepository, is_bare
 from envcatalog.model.errors import UserError
