@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,8 +13,32 @@ if TYPE_CHECKING:
     from urllib3 import PoolManager
 
 
-class Connections:
+class Pools:
     """Pools of connections, one for each proxy; safe for use by several threads.
+
+    Args:
+        options: urllib3's for a pool; asked for with the first, since the library is imported late.
+    """
+
+    def __init__(self, options: Callable[[], Mapping[str, Any]]) -> None:
+        self._options = options
+        self._pools: dict[str, PoolManager] = {}
+
+    def close(self) -> None:
+        """Close them."""
+        for pool in self._pools.values():
+            pool.clear()
+
+    def pool(self, url: str) -> PoolManager:
+        """The pool for a URL, through the proxy that the machine names for it."""
+        proxy = proxy_for(url)
+        if proxy not in self._pools:
+            self._pools.setdefault(proxy, _make_pool(proxy, self._options()))
+        return self._pools[proxy]
+
+
+class Connections(Pools):
+    """Pools, and the logins of those who are asked.
 
     Args:
         credentials: user name and password by origin, used for that origin only.
@@ -22,14 +46,8 @@ class Connections:
     """
 
     def __init__(self, credentials: Mapping[Origin, tuple[str, str]], size: int) -> None:
+        super().__init__(lambda: {"maxsize": size})
         self._credentials = credentials
-        self._size = size
-        self._pools: dict[str, PoolManager] = {}
-
-    def close(self) -> None:
-        """Close them."""
-        for pool in self._pools.values():
-            pool.clear()
 
     def authorization(self, url: str) -> dict[str, str]:
         """The header for a URL: by its own user name, the credentials, or ``~/.netrc``; empty for none."""
@@ -38,13 +56,6 @@ class Connections:
         known = {**self._credentials, **credentials_in([url])}
         login = known.get(origin_of(url)) or _netrc_login(urlsplit(url).hostname or "")
         return make_headers(basic_auth=":".join(login)) if login else {}
-
-    def pool(self, url: str) -> PoolManager:
-        """The pool for a URL, through the proxy that the machine names for it."""
-        proxy = proxy_for(url)
-        if proxy not in self._pools:
-            self._pools.setdefault(proxy, make_pool(proxy, maxsize=self._size))
-        return self._pools[proxy]
 
 
 def proxy_for(url: str) -> str:
@@ -56,8 +67,8 @@ def proxy_for(url: str) -> str:
     return proxy if not proxy or "://" in proxy else f"http://{proxy}"
 
 
-def make_pool(proxy: str, **options: Any) -> PoolManager:
-    """Connections through a proxy, or straight where it is empty; `options` are urllib3's."""
+def _make_pool(proxy: str, options: Mapping[str, Any]) -> PoolManager:
+    """Connections through a proxy, or straight where it is empty."""
     from urllib3 import PoolManager, ProxyManager, make_headers
 
     if not proxy:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from envcatalog.lock.connections import make_pool, proxy_for
+from envcatalog.lock.connections import Pools
 from envcatalog.lock.urls import Origin, local_path, origin_of, redacted, without_credentials
 from envcatalog.model.errors import UserError
-
-if TYPE_CHECKING:
-    from urllib3 import PoolManager
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
@@ -28,7 +25,7 @@ class Downloads:
 
     def __init__(self, credentials: Mapping[Origin, tuple[str, str]] | None = None) -> None:
         self._credentials = credentials or {}
-        self._pools: dict[str, PoolManager] = {}
+        self._pools = Pools(_options)
 
     def __enter__(self) -> Self:
         return self
@@ -36,8 +33,7 @@ class Downloads:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for pool in self._pools.values():
-            pool.clear()
+        self._pools.close()
 
     def get(self, url: str, *, limit: int) -> bytes | None:
         """The bytes at `url`; None where there is nothing (404, 410, no such file).
@@ -51,7 +47,7 @@ class Downloads:
         import urllib3
 
         try:
-            response = self._pool(url).request(
+            response = self._pools.pool(url).request(
                 "GET", without_credentials(url), preload_content=False, headers=self._headers(url)
             )
             try:
@@ -80,23 +76,20 @@ class Downloads:
             **(make_headers(basic_auth=":".join(login)) if login else {}),
         }
 
-    def _pool(self, url: str) -> PoolManager:
-        import urllib3
 
-        proxy = proxy_for(url)
-        if proxy not in self._pools:
-            options: dict[str, Any] = {
-                "retries": urllib3.Retry(
-                    total=RETRIES,
-                    backoff_factor=0.2,
-                    status_forcelist=(429, 500, 502, 503, 504),
-                    raise_on_status=False,
-                ),
-                "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-                "maxsize": 8,
-            }
-            self._pools.setdefault(proxy, make_pool(proxy, **options))
-        return self._pools[proxy]
+def _options() -> Mapping[str, Any]:
+    import urllib3
+
+    return {
+        "retries": urllib3.Retry(
+            total=RETRIES,
+            backoff_factor=0.2,
+            status_forcelist=(429, 500, 502, 503, 504),
+            raise_on_status=False,
+        ),
+        "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+        "maxsize": 8,
+    }
 
 
 def _local(path: Path, limit: int) -> bytes | None:
